@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace recast {
+
+// What identifies the content of an input without reading it. Compared at the end of a run with
+// what was seen at open: different is `conflict`.
+struct Fingerprint {
+  uint64_t device = 0, inode = 0, size = 0;
+  int64_t mtime_ns = 0, ctime_ns = 0;
+  bool operator==(const Fingerprint&) const = default;
+};
+
+// Bytes of a file, readable until the window is destroyed. Either a mapping or an own buffer; the
+// holder need not know.
+class Window {
+ public:
+  Window() = default;
+  Window(Window&&) noexcept;
+  Window& operator=(Window&&) noexcept;
+  ~Window();
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+  static Window own(std::vector<std::byte> buffer);                 // takes the buffer
+  static Window mapping(void* base, size_t length, std::span<const std::byte> view);
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::vector<std::byte> buffer_;
+  void* base_ = nullptr;  // of a mapping; unmapped by the destructor
+  size_t length_ = 0;
+};
+
+// One input, open for reading. Thread safe. Every failure is an Error that names the file:
+// `truncated` past the end, `read_failed` with errno, `input_changed` when the file became shorter.
+class File {
+ public:
+  virtual ~File() = default;
+  virtual uint64_t size() const = 0;
+  // The name to print: the path as the user gave it, or a name inside the source.
+  virtual const std::string& name() const = 0;
+  virtual void read_at(uint64_t offset, std::span<std::byte> destination) const = 0;
+  // `bytes` bytes from `offset`. Keep it small and short-lived: windows are what bounds the address
+  // space of a large file.
+  virtual Window window(uint64_t offset, uint64_t bytes) const = 0;
+  virtual Fingerprint fingerprint() const = 0;
+  // Compares with the state of the file now. Throws input_changed.
+  virtual void check_unchanged() const = 0;
+};
+
+enum class ReadMode { mapped, stream };  // mmap windows, or pread into buffers
+
+// Opens a regular file. Follows links; refuses folders, FIFOs, sockets and devices (`not_a_file`)
+// without hanging on them. A mapping that fails for want of address space falls back to pread; a
+// mapped file that is cut while a window is read gives `input_changed`, not a SIGBUS.
+std::shared_ptr<const File> open_file(const std::string& path, ReadMode mode = ReadMode::mapped);
+
+}  // namespace recast

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace recast {
+
+// XXH3-128 of a run of bytes, seed 0. Printed as 32 lower-case hexadecimal digits, high half first
+// (the canonical form of xxHash).
+struct Hash128 {
+  uint64_t high = 0, low = 0;
+  bool operator==(const Hash128&) const = default;
+  std::string hex() const;
+};
+Hash128 xxh3_128(std::span<const std::byte> bytes);
+
+// The same, over pieces in order.
+class Xxh3 {
+ public:
+  Xxh3();
+  ~Xxh3();
+  Xxh3(Xxh3&&) noexcept;
+  Xxh3& operator=(Xxh3&&) noexcept;
+  void update(std::span<const std::byte> bytes);
+  Hash128 digest() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// SHA-256 as 64 lower-case hexadecimal digits.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  void update(std::span<const std::byte> bytes);
+  std::string hex();  // ends the hash; call once
+
+ private:
+  void* context_;
+};
+
+// CRC-32C (Castagnoli), as the journal uses it.
+uint32_t crc32c(std::span<const std::byte> bytes);
+
+}  // namespace recast
