@@ -70,8 +70,8 @@ void open_folder(const OutputOptions& options, OutputPlace& place) {
     std::error_code none;
     if (fs::is_symlink(path, none)) fail(codes::output_link, {.file = path});
     while (path.size() > 1 && path.back() == '/') path.pop_back();
-    path = fs::path(path).parent_path().string();
-    if (path.empty()) path = ".";
+    const fs::path parent = fs::path(path).parent_path();
+    path = (parent.empty() ? fs::path(".") : parent).string();
   }
 }
 
@@ -82,11 +82,11 @@ void follow_links(const OutputOptions& options, OutputPlace& place) {
     char text[PATH_MAX];
     const ssize_t n = ::readlinkat(place.fd.get(), place.name.c_str(), text, sizeof(text));
     if (n < 0) return;  // no link, or nothing: what it is gets checked next
-    const std::string target(text, static_cast<size_t>(n));
+    const std::string target(text, text + std::min<ssize_t>(n, sizeof(text)));
     if (!options.follow_links)
       fail(codes::output_link, {.found = fmt::format("a link to {}", printable(target)), .file = path});
     const fs::path next = fs::path(place.folder) / target;
-    place.folder = next.has_parent_path() ? next.parent_path().string() : ".";
+    place.folder = (next.has_parent_path() ? next.parent_path() : fs::path(".")).string();
     place.name = next.filename().string();
     check_name(place.name, place.folder);
     open_folder(options, place);
@@ -254,7 +254,7 @@ std::optional<Finding> check_space(const OutputOptions& options, const OutputPla
   const auto gib = [](uint64_t bytes) {
     return fmt::format("{} bytes ({:.2f} GiB)", bytes, static_cast<double>(bytes) / (1u << 30));
   };
-  ErrorFacts facts{.expected = gib(needed) + " free",
+  ErrorFacts facts{.expected = fmt::format("{} free", gib(needed)),
                    .found = gib(free),
                    .file = place.shown(place.name)};
   if (free < needed) {
@@ -264,7 +264,7 @@ std::optional<Finding> check_space(const OutputOptions& options, const OutputPla
   }
   const uint64_t left = free - (needed - spare_bytes);
   if (left >= little_bytes) return std::nullopt;
-  facts.expected = gib(little_bytes) + " left after the output";
+  facts.expected = fmt::format("{} left after the output", gib(little_bytes));
   facts.found = gib(left);
   return Finding(codes::disk_nearly_full, std::move(facts));
 }
