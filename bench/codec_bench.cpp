@@ -13,7 +13,7 @@
 #include "../test/oracle/ggml.h"
 #include "../test/oracle/weights.h"
 #include "codec/codecs.h"
-#include "codec/each_target.h"
+#include "tensor/each_target.h"
 
 namespace recast {
 namespace {
@@ -39,7 +39,7 @@ std::vector<double> measure(std::vector<Candidate> candidates, int64_t n) {
   const int64_t repeats = std::max<int64_t>(1, (int64_t{16} << 20) / n);
   for (int round = 0; round < rounds; ++round)
     for (Candidate& candidate : candidates) {
-      const codec::HeldTarget held(candidate.target);
+      const HeldTarget held(candidate.target);
       candidate.run();
       const auto begin = std::chrono::steady_clock::now();
       for (int64_t i = 0; i < repeats; ++i) candidate.run();
@@ -102,7 +102,7 @@ struct Bench {
 
   // From f16 as models store it: ours by tiles that stay in the second cache.
   void encode_from_f16(const oracle::GgmlType& type, const Codec& codec) {
-    constexpr int64_t tile = 8192;
+    constexpr int64_t tile = 4096;
     const double stored = static_cast<double>(codec.block_bytes) / codec.block_elements;
     std::function<void()> peer;
     if (ggml)

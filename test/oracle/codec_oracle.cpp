@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "codec/codecs.h"
-#include "codec/each_target.h"
 #include "ggml.h"
+#include "tensor/each_target.h"
 #include "weights.h"
 
 namespace recast {
@@ -120,7 +120,7 @@ int main(int argc, char** argv) {
   for (const std::string_view name : oracle::distributions)
     samples.push_back(oracle::make_weights(name, weights_per_type));
   for (const auto& type : oracle::ggml_types)
-    codec::each_target([&](const char* target) {
+    each_target([&](const char* target) {
       Totals totals;
       for (const auto& weights : samples) compare(*ggml, type, weights, totals);
       equal &= report(type.codec, target, totals);

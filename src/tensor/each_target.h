@@ -5,7 +5,7 @@
 #include "hwy/targets.h"
 
 // For tests and benchmarks: runs the kernels of one instruction set after the other.
-namespace recast::codec {
+namespace recast {
 
 // Makes the kernels dispatch to this target while the object lives. Not for use beside threads that
 // run kernels.
@@ -32,4 +32,4 @@ void each_target(Body&& body) {
   }
 }
 
-}  // namespace recast::codec
+}  // namespace recast
