@@ -29,14 +29,16 @@ TEST(ConvertOptionTable, NamesAliasesAndShortFlagsAreUnique) {
   std::set<std::string> seen;
   for (const OptionRow& row : convert_options()) {
     EXPECT_TRUE(seen.insert(std::string(row.name)).second) << row.name;
-    if (row.short_name) EXPECT_TRUE(seen.insert({row.short_name}).second) << row.name;
+    if (row.short_name) {
+      EXPECT_TRUE(seen.insert(std::string(1, row.short_name)).second) << row.name;
+    }
     std::string alias;
     for (char c : std::string(row.aliases) + " ") {
       if (c != ' ') {
         alias += c;
         continue;
       }
-      if (!alias.empty()) EXPECT_TRUE(seen.insert(alias).second) << alias;
+      EXPECT_TRUE(alias.empty() || seen.insert(alias).second) << alias;
       alias.clear();
     }
     EXPECT_FALSE(row.help.empty() || row.group.empty() || row.default_text.empty()) << row.name;
