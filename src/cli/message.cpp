@@ -84,7 +84,7 @@ json::Value message_json(const Error& error, const MessageContext& context) {
   json::Object object;
   object.emplace_back("code", error.code->id);
   object.emplace_back("kind", kind_name(error.code->kind));
-  object.emplace_back("exit", exit_code(error.code->kind));
+  object.emplace_back("exit", context.exit ? context.exit : exit_code(error.code->kind));
   object.emplace_back("what", what(error, context));
   object.emplace_back("file", error.file);
   object.emplace_back("where", error.where);

@@ -9,10 +9,12 @@
 
 namespace recast::cli {
 
-// What a message can say beyond its error: which command failed, on which source.
+// What a message can say beyond its error: which command failed, on which source, and the exit code
+// when it is not that of the kind (a run stopped by SIGTERM).
 struct MessageContext {
-  std::string_view command;
-  std::string_view source;
+  std::string_view command = {};
+  std::string_view source = {};
+  int exit = 0;
 };
 
 // The form of R-282, ending in a line feed:
@@ -25,7 +27,7 @@ struct MessageContext {
 std::string render_message(const Error& error, const Terminal& terminal,
                            const MessageContext& context = {});
 
-// One object: code kind exit what file where expected found fix [more]. `exit` is that of the kind.
+// One object: code kind exit what file where expected found fix [more].
 json::Value message_json(const Error& error, const MessageContext& context = {});
 
 // The error of such an object, for documents that carry findings. An unknown code gives codes::bug.

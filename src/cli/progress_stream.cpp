@@ -131,6 +131,8 @@ void ProgressStream::say(std::string_view text) {
 void ProgressStream::status() {
   std::lock_guard lock(mutex_);
   const std::optional<Snapshot> snapshot = meter_.snapshot(seams_.steady_s());
+  if (settings_.mode == ProgressMode::json && snapshot)
+    return emit("progress", progress_members(*snapshot, memory()));
   const std::string line = snapshot ? plain_line(*snapshot) : "planning";
   erase();
   seams_.write(fmt::format("{} {}\n", utc_text(seams_.wall_s()), line));
@@ -162,9 +164,9 @@ void ProgressStream::plain(const std::string& text) {
 
 void ProgressStream::draw() {
   const std::optional<Snapshot> snapshot = meter_.snapshot(seams_.steady_s());
-  if (!snapshot) return;
   const std::vector<std::string> lines =
-      bar_lines(title_, *snapshot, memory(), settings_.terminal);
+      snapshot ? bar_lines(title_, *snapshot, memory(), settings_.terminal)
+               : std::vector<std::string>{"planning"};
   // One write a frame: the cursor goes up, each line is cleared to its end and written anew.
   std::string frame = drawn_lines_ ? fmt::format("\x1b[{}A", drawn_lines_) : "";
   for (const std::string& line : lines) frame += "\r" + line + "\x1b[K\n";
