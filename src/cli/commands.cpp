@@ -5,9 +5,9 @@
 namespace recast::cli {
 namespace {
 
-constexpr const Command* table[] = {
-    &convert_command, &inspect_command,    &validate_command, &list_command,   &explain_command,
-    &doctor_command,  &completion_command, &man_command,      &version_command};
+constexpr const Command* table[] = {&convert_command,    &inspect_command, &validate_command,
+                                    &list_command,       &explain_command, &doctor_command,
+                                    &completion_command, &man_command,     &version_command};
 
 constexpr std::string_view group = "Shared";
 
@@ -17,10 +17,9 @@ constexpr OptionRow shared[] = {
     {"debug", 0, "", "", "off", group, "timings and internals", "", false},
     {"json", 0, "", "", "off", group, "one JSON document on standard output", "", false},
     {"json-errors", 0, "", "", "off", group, "errors and warnings as JSON objects", "", false},
-    {"progress", 0, "", "MODE", "auto", group, "how progress is shown",
-     "auto bar plain json none", false},
-    {"color", 0, "colour", "MODE", "auto", group, "when to use colour", "auto always never",
+    {"progress", 0, "", "MODE", "auto", group, "how progress is shown", "auto bar plain json none",
      false},
+    {"color", 0, "colour", "MODE", "auto", group, "when to use colour", "auto always never", false},
     {"strict", 0, "", "", "off", group, "warnings make the command fail (exit 8)", "", false},
     {"log", 0, "", "FILE", "none", group, "append JSON lines of all events", "", false},
     {"yes", 'y', "", "", "off", group, "answer every question with yes", "", false},

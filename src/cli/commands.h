@@ -28,8 +28,8 @@ struct Command {
   std::array<Example, 3> examples;
   std::string_view frequent;  // at most ten option names for -h, blank separated
   std::span<const OptionRow> options;
-  std::string_view text;      // further paragraphs of --help and the man page; may be empty
-  int (*run)(Session&);       // exit code
+  std::string_view text;  // further paragraphs of --help and the man page; may be empty
+  int (*run)(Session&);   // exit code
 };
 
 extern const Command convert_command, inspect_command, validate_command, list_command,

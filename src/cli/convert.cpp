@@ -18,9 +18,14 @@ namespace {
 
 // Options of which at most one may be given: each says what the other denies.
 constexpr std::pair<std::string_view, std::string_view> contradictions[] = {
-    {"verify", "no-verify"},    {"verify", "validate"}, {"validate", "no-verify"},
-    {"tokenizer", "no-tokenizer"}, {"preserve-metadata", "no-preserve-metadata"},
-    {"restart", "resume"},      {"plan", "apply"},      {"split", "split-max-size"}};
+    {"verify", "no-verify"},
+    {"verify", "validate"},
+    {"validate", "no-verify"},
+    {"tokenizer", "no-tokenizer"},
+    {"preserve-metadata", "no-preserve-metadata"},
+    {"restart", "resume"},
+    {"plan", "apply"},
+    {"split", "split-max-size"}};
 
 // Of a pair the environment loses against the command line; two flags contradict each other.
 void check_contradictions(const Parsed& parsed) {
@@ -101,8 +106,7 @@ int show_refusals(Session& session, const json::Value& report) {
 
 int dry_run(Session& session, const ConvertOptions& options) {
   Report report = plan(options, session.progress());
-  if (!options.plan.empty())
-    write_text_file(options.plan, json::write(report, 2) + "\n", "--plan");
+  if (!options.plan.empty()) write_text_file(options.plan, json::write(report, 2) + "\n", "--plan");
   session.progress().event("result", {{"result", report}});
   session.progress().finish();
   session.show_warnings();
@@ -147,7 +151,8 @@ int show_stopped(Session& session, Error error) {
   if (requeue && std::string_view(requeue) == "1") code = exit_code(ErrorKind::interrupted);
   if (error.fix.empty()) {
     error.fix = "again: recast";
-    for (const std::string& word : session.arguments()) error.fix += " " + shell_quoted(word);
+    for (const std::string& word : session.arguments())
+      error.fix.append(" ").append(shell_quoted(word));
   }
   session.show_warnings();
   session.progress().event("error", {{"error", message_json(error, {.exit = code})}});
@@ -194,9 +199,10 @@ const Command convert_command = {
                   {"convert -n big/ -t gguf:Q8_0", "will it fit? no output"}}},
     .frequent = "output to from quant precision dry-run memory threads verify force",
     .options = convert_options(),
-    .text = "The content of SOURCE decides its format, the extension of DEST or --to that of the "
-            "output. The path of the output goes to standard output, everything else to standard "
-            "error. Sizes take K M G T (powers of 1024), KB MB GB TB and KiB MiB GiB TiB.",
+    .text =
+        "The content of SOURCE decides its format, the extension of DEST or --to that of the "
+        "output. The path of the output goes to standard output, everything else to standard "
+        "error. Sizes take K M G T (powers of 1024), KB MB GB TB and KiB MiB GiB TiB.",
     .run = run_convert};
 
 }  // namespace recast::cli

@@ -52,8 +52,7 @@ std::string value_text(const json::Value& value) {
   if (const std::string* text = value.as_string()) return *text;
   const json::Value* first = value.find("first");
   if (!first || !first->as_array() || !value.find("count")) return json::write(value);
-  std::string out =
-      fmt::format("{}[{}]", text_at(value, {"type"}), number_at(value, {"count"}));
+  std::string out = fmt::format("{}[{}]", text_at(value, {"type"}), number_at(value, {"count"}));
   std::string_view separator = " ";
   for (const json::Value& element : *first->as_array()) {
     out.append(separator).append(json::write(element));

@@ -38,8 +38,7 @@ json::Value explain_option(const Command& command, const OptionRow& row) {
   object.emplace_back("meaning", row.help);
   object.emplace_back("default", row.default_text);
   if (!row.values.empty()) object.emplace_back("values", row.values);
-  if (!environment_name(row).empty())
-    object.emplace_back("environment", environment_name(row));
+  if (!environment_name(row).empty()) object.emplace_back("environment", environment_name(row));
   if (row.set) object.emplace_back("acts_on_bytes", row.acts_on_bytes);
   return object;
 }
@@ -67,9 +66,8 @@ void add_options(json::Array& out, std::string_view topic) {
   for (const Command* command : commands()) {
     const OptionRow* row = find_option(*command, name);
     // What every command shares is explained once.
-    const bool shared =
-        row && row >= shared_options().data() &&
-        row < shared_options().data() + shared_options().size();
+    const bool shared = row && row >= shared_options().data() &&
+                        row < shared_options().data() + shared_options().size();
     if (row && (!shared || command == commands().front()))
       out.push_back(explain_option(*command, *row));
   }
@@ -104,7 +102,7 @@ std::string explanation_text(const json::Value& explanation, const Terminal& ter
     std::string text;
     if (const json::Array* array = value.as_array())
       for (const json::Value& element : *array)
-        text += (text.empty() ? "" : ", ") + value_text(element);
+        text.append(text.empty() ? "" : ", ").append(value_text(element));
     else
       text = value_text(value);
     if (!text.empty()) out += render_field(key, text, terminal);
@@ -122,7 +120,7 @@ int run_explain(Session& session) {
   }
   std::string out;
   for (const json::Value& explanation : found)
-    out += (out.empty() ? "" : "\n") + explanation_text(explanation, session.out());
+    out.append(out.empty() ? "" : "\n").append(explanation_text(explanation, session.out()));
   session.print(out);
   return 0;
 }

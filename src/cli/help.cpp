@@ -18,10 +18,12 @@ std::string two_columns(std::string_view left, std::string_view text, int column
   std::string out = fmt::format("  {}", left);
   const int used = display_width(out);
   const std::string indent(static_cast<size_t>(column), ' ');
-  out += used + 2 <= column ? std::string(static_cast<size_t>(column - used), ' ')
-                            : "\n" + indent;
+  if (used + 2 <= column)
+    out.append(static_cast<size_t>(column - used), ' ');
+  else
+    out.append("\n").append(indent);
   const auto lines = wrap(text, width - column);
-  for (size_t i = 0; i < lines.size(); ++i) out += (i ? indent : "") + lines[i] + "\n";
+  for (size_t i = 0; i < lines.size(); ++i) out += fmt::format("{}{}\n", i ? indent : "", lines[i]);
   return out;
 }
 
@@ -82,11 +84,11 @@ std::string format_lines() {
       const json::Value* value = row.find(key);
       return value && value->as_bool().value_or(false);
     };
-    if (can("read")) read += (read.empty() ? "" : ", ") + name;
-    if (can("write")) write += (write.empty() ? "" : ", ") + name;
+    if (can("read")) read.append(read.empty() ? "" : ", ").append(name);
+    if (can("write")) write.append(write.empty() ? "" : ", ").append(name);
   }
-  return "\nFormats:\n" + two_columns("read", read, 10) + two_columns("write", write, 10) +
-         "  recast list pairs shows what converts to what\n";
+  return fmt::format("\nFormats:\n{}{}  recast list pairs shows what converts to what\n",
+                     two_columns("read", read, 10), two_columns("write", write, 10));
 }
 
 std::string command_lines() {
@@ -137,7 +139,8 @@ std::string full_help(const Command& command) {
     out += "\n";
     for (const std::string& line : wrap(command.text, width)) out += line + "\n";
   }
-  out += "\n" + example_lines(command) + grouped_options(all_options(command));
+  out.append("\n").append(example_lines(command));
+  out += grouped_options(all_options(command));
   if (&command == &convert_command) out += format_lines();
   return out + "\nEach option also has a name in the environment: --json is RECAST_JSON.\n";
 }

@@ -24,7 +24,7 @@ constexpr OptionRow rows[] = {
 
 std::string count_with_name(const json::Value& document, Path path, const char* noun) {
   const uint64_t count = number_at(document, path);
-  return count ? ", " + plural(count, noun) : "";
+  return count ? fmt::format(", {}", plural(count, noun)) : "";
 }
 
 std::string files_text(const json::Value& document, const Terminal& terminal) {
@@ -83,14 +83,14 @@ std::string inspect_text(const json::Value& document, bool full, const Terminal&
   };
   const std::string evidence = text_at(document, {"evidence"});
   field("path", text_at(document, {"path"}));
-  field("format", text_at(document, {"format"}) + (evidence.empty() ? "" : ", by " + evidence));
+  field("format",
+        text_at(document, {"format"}) + (evidence.empty() ? "" : fmt::format(", by {}", evidence)));
   field("arch", architecture_text(document));
   const uint64_t parameters = number_at(document, {"parameters"});
   const double bits = real_at(document, {"bits_per_weight"});
-  field("size",
-        fmt::format("{}, {}{}", bytes_text(number_at(document, {"bytes"})),
-                    plural(parameters, "parameter"),
-                    bits > 0 ? fmt::format(", {:.2f} bits/weight", bits) : ""));
+  field("size", fmt::format("{}, {}{}", bytes_text(number_at(document, {"bytes"})),
+                            plural(parameters, "parameter"),
+                            bits > 0 ? fmt::format(", {:.2f} bits/weight", bits) : ""));
   field("tokens", tokenizer_text(document));
   for (const auto& [role, token] : object_at(document, {"tokenizer", "special"}))
     field("special", role + " " + value_text(token));
@@ -134,8 +134,9 @@ const Command inspect_command = {
                   {"inspect model.gguf --json --full", "everything, for programs"}}},
     .frequent = "from tensors full stats checksum json",
     .options = rows,
-    .text = "In a pipe the tables are tab-separated, sizes are exact bytes and nothing is "
-            "shortened except arrays, which --full prints whole.",
+    .text =
+        "In a pipe the tables are tab-separated, sizes are exact bytes and nothing is "
+        "shortened except arrays, which --full prints whole.",
     .run = run_inspect};
 
 }  // namespace recast::cli

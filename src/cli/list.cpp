@@ -60,14 +60,22 @@ struct Table {
 
 const std::vector<Table>& tables() {
   static const std::vector<Table> all = {
-      {"formats", [](const std::string&) { return list_formats(); }, false,
+      {"formats",
+       [](const std::string&) { return list_formats(); },
+       false,
        {"name", "read", "write", "on_disk", "aliases", "options"}},
-      {"types", [](const std::string&) { return list_types(); }, false,
+      {"types",
+       [](const std::string&) { return list_types(); },
+       false,
        {"name", "bits_per_weight", "block", "bytes", "encode", "needs_imatrix", "targets"}},
-      {"archs", [](const std::string&) { return list_archs(); }, false,
+      {"archs",
+       [](const std::string&) { return list_archs(); },
+       false,
        {"name", "gguf", "tiers", "classes"}},
       {"pairs", pair_rows, true, {"from", "to", "possible", "why"}},
-      {"errors", [](const std::string&) { return list_errors(); }, false,
+      {"errors",
+       [](const std::string&) { return list_errors(); },
+       false,
        {"code", "kind", "exit", "symbol", "meaning"}},
       {"options", option_rows, true, {"option", "value", "default", "effect", "why", "help"}},
   };
@@ -93,7 +101,8 @@ std::string cell(const json::Value* value) {
   const json::Array* array = value->as_array();
   if (!array) return value_text(*value);
   std::string out;
-  for (const json::Value& element : *array) out += (out.empty() ? "" : " ") + value_text(element);
+  for (const json::Value& element : *array)
+    out.append(out.empty() ? "" : " ").append(value_text(element));
   return out;
 }
 
@@ -119,9 +128,8 @@ int run_list(Session& session) {
   const Table& table = table_named(session.args().operands[0]);
   const std::string to = session.args().value("to");
   if (!to.empty() && !table.takes_to)
-    fail(codes::conflicting_options,
-         {.where = fmt::format("list {} and --to", table.name),
-          .expected = "--to with: pairs options"});
+    fail(codes::conflicting_options, {.where = fmt::format("list {} and --to", table.name),
+                                      .expected = "--to with: pairs options"});
   json::Value document = table.rows(to);
   if (session.json())
     session.print_document(std::move(document));
@@ -132,19 +140,18 @@ int run_list(Session& session) {
 
 }  // namespace
 
-const Command list_command = {
-    .name = "list",
-    .aliases = "ls",
-    .purpose = "List formats, types, archs, pairs, errors or options",
-    .operands = "TABLE",
-    .least = 1,
-    .most = 1,
-    .examples = {{{"list formats", "what is read and written"},
-                  {"list pairs --to gguf", "what converts to GGUF"},
-                  {"list options --to gguf", "which options act there"}}},
-    .frequent = "to json",
-    .options = rows,
-    .text = "TABLE is one of: formats types archs pairs errors options.",
-    .run = run_list};
+const Command list_command = {.name = "list",
+                              .aliases = "ls",
+                              .purpose = "List formats, types, archs, pairs, errors or options",
+                              .operands = "TABLE",
+                              .least = 1,
+                              .most = 1,
+                              .examples = {{{"list formats", "what is read and written"},
+                                            {"list pairs --to gguf", "what converts to GGUF"},
+                                            {"list options --to gguf", "which options act there"}}},
+                              .frequent = "to json",
+                              .options = rows,
+                              .text = "TABLE is one of: formats types archs pairs errors options.",
+                              .run = run_list};
 
 }  // namespace recast::cli

@@ -90,7 +90,8 @@ std::string man_page(const Command& command) {
   out += fmt::format(".SH DESCRIPTION\n{}.\n", roff(command.purpose));
   if (!command.text.empty()) out += fmt::format(".PP\n{}\n", roff(command.text));
   const auto aliases = words(command.aliases);
-  if (!aliases.empty()) out += fmt::format(".PP\nAlso: {}.\n", roff(fmt::format("{}", fmt::join(aliases, ", "))));
+  if (!aliases.empty())
+    out += fmt::format(".PP\nAlso: {}.\n", roff(fmt::format("{}", fmt::join(aliases, ", "))));
   out += options_section(all_options(command)) + ".SH EXAMPLES\n";
   for (const Example& example : command.examples)
     out += fmt::format(".TP\n.B recast {}\n{}\n", roff(example.line), roff(example.says));
@@ -113,19 +114,18 @@ std::string man_page() {
   return out;
 }
 
-const Command man_command = {
-    .name = "man",
-    .aliases = "",
-    .purpose = "Print a manual page in roff",
-    .operands = "[COMMAND]",
-    .least = 0,
-    .most = 1,
-    .examples = {{{"man | man -l -", "read the page of the program"},
-                  {"man convert | man -l -", "read that of a command"},
-                  {"man convert > recast-convert.1", "to install it"}}},
-    .frequent = "",
-    .options = {},
-    .text = "",
-    .run = run_man};
+const Command man_command = {.name = "man",
+                             .aliases = "",
+                             .purpose = "Print a manual page in roff",
+                             .operands = "[COMMAND]",
+                             .least = 0,
+                             .most = 1,
+                             .examples = {{{"man | man -l -", "read the page of the program"},
+                                           {"man convert | man -l -", "read that of a command"},
+                                           {"man convert > recast-convert.1", "to install it"}}},
+                             .frequent = "",
+                             .options = {},
+                             .text = "",
+                             .run = run_man};
 
 }  // namespace recast::cli

@@ -23,8 +23,8 @@ std::string where(const Error& error) {
 
 std::string why(const Error& error) {
   std::string text;
-  if (!error.expected.empty()) text = "expected " + error.expected;
-  if (!error.found.empty()) text += (text.empty() ? "found " : ", found ") + error.found;
+  if (!error.expected.empty()) text = fmt::format("expected {}", error.expected);
+  if (!error.found.empty()) text.append(text.empty() ? "found " : ", found ").append(error.found);
   return text;
 }
 
@@ -53,14 +53,13 @@ void add_field(std::string& out, std::string_view lead, int lead_width, const st
   }
 }
 
-std::string one_block(const Error& error, const Terminal& terminal,
-                      const MessageContext& context) {
+std::string one_block(const Error& error, const Terminal& terminal, const MessageContext& context) {
   const bool warning = error.code->kind == ErrorKind::warning;
   const std::string_view word = warning ? "warning" : "error";
   const std::string head = fmt::format("{}[{}]: ", word, error.code->id);
   std::string out;
-  add_field(out, paint(terminal, warning ? Ink::warning : Ink::error, head),
-            display_width(head), what(error, context), terminal);
+  add_field(out, paint(terminal, warning ? Ink::warning : Ink::error, head), display_width(head),
+            what(error, context), terminal);
   const auto field = [&](std::string_view label, const std::string& text) {
     add_field(out, paint(terminal, Ink::dim, fmt::format("  {:<7}", label)), 9, text, terminal);
   };

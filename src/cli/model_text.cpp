@@ -12,7 +12,7 @@ namespace {
 std::string shape_text(const json::Value& tensor) {
   std::string out;
   for (const json::Value& size : array_at(tensor, {"shape"}))
-    out += (out.empty() ? "" : "x") + json::write(size);
+    out.append(out.empty() ? "" : "x").append(json::write(size));
   return out.empty() ? "scalar" : out;
 }
 

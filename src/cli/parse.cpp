@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <deque>
 #include <map>
 
 // The only place that knows CLI11: argv becomes the plain values of parse.h. The command is found
@@ -104,8 +105,8 @@ class Parser {
       app_.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
       const std::string text = error.what();
-      fail(codes::missing_argument, {.where = text.substr(0, text.find(':')),
-                                     .expected = "a value after it"});
+      fail(codes::missing_argument,
+           {.where = text.substr(0, text.find(':')), .expected = "a value after it"});
     }
     const std::vector<std::string> unknown = app_.remaining();
     if (!unknown.empty()) unknown_option(command_, unknown.front());
@@ -131,9 +132,8 @@ class Parser {
     out.operands = operands_->results();
     std::map<const CLI::Option*, size_t> used;
     for (const CLI::Option* option : app_.parse_order()) {
-      const auto declared =
-          std::find_if(declared_.begin(), declared_.end(),
-                       [&](const Declared& d) { return d.option == option; });
+      const auto declared = std::find_if(declared_.begin(), declared_.end(),
+                                         [&](const Declared& d) { return d.option == option; });
       if (declared == declared_.end()) continue;  // an operand
       const std::string& value = option->results().at(used[option]++);
       add(out, declared->row, value);
@@ -174,8 +174,8 @@ void refuse_empty_values(std::span<const std::string> arguments) {
   for (const std::string& word : arguments) {
     if (word == "--") return;
     if (word.starts_with("--") && word.size() > 3 && word.find('=') == word.size() - 1)
-      fail(codes::missing_argument, {.where = word.substr(0, word.size() - 1),
-                                     .expected = "a value after the ="});
+      fail(codes::missing_argument,
+           {.where = word.substr(0, word.size() - 1), .expected = "a value after the ="});
   }
 }
 

@@ -41,10 +41,10 @@ std::vector<std::string> bar_lines(std::string_view title, const Snapshot& s, Me
   std::string numbers = fmt::format(" {:3} %", s.percent);
   if (s.state.total)
     numbers += fmt::format("   {} / {}", bytes_text(s.state.done), bytes_text(s.state.total));
-  if (s.rate > 0) numbers += "   " + rate_text(s.rate);
+  if (s.rate > 0) numbers.append("   ").append(rate_text(s.rate));
   if (s.left_s) numbers += fmt::format("   {} left", clock_text(*s.left_s));
-  if (memory.now) numbers += "   mem " + bytes_text(memory.now);
-  if (memory.now && memory.limit) numbers += " / " + bytes_text(memory.limit);
+  if (memory.now) numbers.append("   mem ").append(bytes_text(memory.now));
+  if (memory.now && memory.limit) numbers.append(" / ").append(bytes_text(memory.limit));
   const int cells = std::min(26, width - display_width(numbers) - 3);
 
   std::vector<std::string> lines;
@@ -52,14 +52,14 @@ std::vector<std::string> bar_lines(std::string_view title, const Snapshot& s, Me
   if (cells >= 5)
     numbers = fmt::format(" [{}]{}", bar(s.percent, cells, terminal.unicode), numbers);
   lines.push_back(clipped(numbers, width));
-  if (!s.item.empty()) lines.push_back(clipped(" " + escape_controls(s.item), width));
+  if (!s.item.empty()) lines.push_back(clipped(fmt::format(" {}", escape_controls(s.item)), width));
   return lines;
 }
 
 std::string plain_line(const Snapshot& s) {
   std::string line = fmt::format("{} {}% {}", stage_name(s.stage), s.percent,
                                  without_blanks(bytes_text(s.state.done)));
-  if (s.rate > 0) line += " " + without_blanks(rate_text(s.rate));
+  if (s.rate > 0) line.append(" ").append(without_blanks(rate_text(s.rate)));
   if (s.left_s) line += fmt::format(" {} left", clock_text(*s.left_s));
   return line;
 }

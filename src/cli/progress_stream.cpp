@@ -76,8 +76,7 @@ void ProgressStream::set_title(std::string title) {
 void ProgressStream::begin(Stage stage, uint64_t total_bytes) {
   std::lock_guard lock(mutex_);
   meter_.begin(stage, total_bytes, seams_.steady_s());
-  emit("stage_start",
-       {{"stage", stage_name(stage)}, {"total", total_bytes}, {"unit", "B"}});
+  emit("stage_start", {{"stage", stage_name(stage)}, {"total", total_bytes}, {"unit", "B"}});
   if (settings_.mode == ProgressMode::plain)
     plain(fmt::format("{} start {}", stage_name(stage), bytes_text(total_bytes)));
 }
@@ -92,8 +91,7 @@ void ProgressStream::end(Stage stage) {
   meter_.end(stage, seams_.steady_s());
   const StageState& state = meter_.state(stage);
   const double seconds = state.ended_s - state.began_s;
-  emit("stage_end",
-       {{"stage", stage_name(stage)}, {"done", state.done}, {"seconds", seconds}});
+  emit("stage_end", {{"stage", stage_name(stage)}, {"done", state.done}, {"seconds", seconds}});
   if (settings_.mode == ProgressMode::plain)
     plain(fmt::format("{} done {:.1f}s", stage_name(stage), seconds));
 }

@@ -18,11 +18,11 @@ enum class ProgressMode { bar, plain, json, none };
 
 // Where time, memory and text come from and go to; tests put their own here.
 struct ProgressSeams {
-  std::function<double()> steady_s;              // monotonic seconds
-  std::function<double()> wall_s;                // seconds since 1970
-  std::function<uint64_t()> memory;              // anonymous bytes now
-  std::function<void(std::string_view)> write;   // standard error
-  std::function<void(std::string_view)> log;     // --log; may be empty
+  std::function<double()> steady_s;             // monotonic seconds
+  std::function<double()> wall_s;               // seconds since 1970
+  std::function<uint64_t()> memory;             // anonymous bytes now
+  std::function<void(std::string_view)> write;  // standard error
+  std::function<void(std::string_view)> log;    // --log; may be empty
 };
 // Those of this process, without `write` and `log`.
 ProgressSeams process_seams();
@@ -34,8 +34,8 @@ class ProgressStream : public Progress {
   struct Settings {
     ProgressMode mode = ProgressMode::none;
     Terminal terminal;
-    double heartbeat_s = 30;      // plain lines; 0: none
-    uint64_t memory_limit = 0;    // to show
+    double heartbeat_s = 30;    // plain lines; 0: none
+    uint64_t memory_limit = 0;  // to show
   };
   ProgressStream(Settings settings, ProgressSeams seams, WarningLog& warnings);
   ~ProgressStream() override;  // takes the block away, stops the clock

@@ -15,7 +15,7 @@ namespace {
 std::string listed(std::initializer_list<std::string> parts) {
   std::string out;
   for (const std::string& part : parts)
-    if (!part.empty()) out += (out.empty() ? "" : ", ") + part;
+    if (!part.empty()) out.append(out.empty() ? "" : ", ").append(part);
   return out;
 }
 
@@ -27,13 +27,12 @@ std::string bits_text(const json::Value& of) {
 std::string source_text(const json::Value& report) {
   const uint64_t files = number_at(report, {"source", "files"});
   const uint64_t parameters = number_at(report, {"source", "parameters"});
-  return fmt::format("{}   {}", text_at(report, {"source", "path"}),
-                     listed({text_at(report, {"source", "format"}),
-                             files > 1 ? plural(files, "file") : "",
-                             bytes_text(number_at(report, {"source", "bytes"})),
-                             text_at(report, {"source", "dtype"}),
-                             text_at(report, {"source", "architecture"}),
-                             parameters ? plural(parameters, "parameter") : ""}));
+  return fmt::format(
+      "{}   {}", text_at(report, {"source", "path"}),
+      listed({text_at(report, {"source", "format"}), files > 1 ? plural(files, "file") : "",
+              bytes_text(number_at(report, {"source", "bytes"})),
+              text_at(report, {"source", "dtype"}), text_at(report, {"source", "architecture"}),
+              parameters ? plural(parameters, "parameter") : ""}));
 }
 
 std::string share_text(uint64_t part, uint64_t whole) {
@@ -81,7 +80,8 @@ std::string disk_text(const json::Value& report) {
 std::string time_text(const json::Value& report, bool planned, bool details) {
   if (planned) {
     const json::Value* estimate = at(report, {"time", "estimate_s"});
-    return estimate ? "about " + duration_text(estimate->as_double().value_or(0)) : "";
+    return estimate ? fmt::format("about {}", duration_text(estimate->as_double().value_or(0)))
+                    : "";
   }
   std::string out;
   if (at(report, {"time", "total_s"})) out = duration_text(real_at(report, {"time", "total_s"}));
@@ -98,7 +98,7 @@ std::string verified_text(const json::Value& report) {
   if (level.empty() || level == "none") return level.empty() ? "" : "hashes only";
   const uint64_t tensors = number_at(report, {"verification", "tensors"});
   std::string out = level;
-  if (tensors) out += ": " + plural(tensors, "tensor") + " against the source";
+  if (tensors) out += fmt::format(": {} against the source", plural(tensors, "tensor"));
   if (at(report, {"verification", "max_error"}))
     out += fmt::format(", largest relative RMSE {:.4g}",
                        real_at(report, {"verification", "max_error"}));

@@ -19,7 +19,7 @@ namespace {
 
 std::string command_line(const std::vector<std::string>& arguments) {
   std::string out = "recast";
-  for (const std::string& word : arguments) out += " " + shell_quoted(word);
+  for (const std::string& word : arguments) out.append(" ").append(shell_quoted(word));
   return out;
 }
 
@@ -28,10 +28,10 @@ Error internal_error(const char* text, const std::vector<std::string>& arguments
   uname(&system);
   return Error(codes::bug, {.where = command_line(arguments),
                             .found = text,
-                            .fix = fmt::format("please report this with the lines above; recast {}, "
-                                               "{} {} {}",
-                                               RECAST_VERSION, system.sysname, system.release,
-                                               system.machine)});
+                            .fix = fmt::format(
+                                "please report this with the lines above; recast {}, "
+                                "{} {} {}",
+                                RECAST_VERSION, system.sysname, system.release, system.machine)});
 }
 
 // Before a command line is understood nobody knows whether JSON is wanted; the plain word decides.
@@ -44,8 +44,7 @@ int show_early(const Error& error, const std::vector<std::string>& arguments,
   const bool as_json = says(arguments, "--json") || says(arguments, "--json-errors");
   const Terminal terminal = streams.err_terminal(
       says(arguments, "--color=never") ? ColorMode::never : ColorMode::automatic);
-  streams.err(as_json ? json::write(message_json(error)) + "\n"
-                      : render_message(error, terminal));
+  streams.err(as_json ? json::write(message_json(error)) + "\n" : render_message(error, terminal));
   return exit_code(error.code->kind);
 }
 

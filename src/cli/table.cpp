@@ -17,7 +17,8 @@ std::string padded(const std::string& cell, int columns, bool right) {
 std::string tab_separated(const std::vector<std::vector<std::string>>& rows) {
   std::string out;
   for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) out += (i ? "\t" : "") + escape_controls(row[i]);
+    for (size_t i = 0; i < row.size(); ++i)
+      out.append(i ? "\t" : "").append(escape_controls(row[i]));
     out += "\n";
   }
   return out;
@@ -39,7 +40,8 @@ std::string render_table(const std::vector<std::vector<std::string>>& rows,
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       const bool to_the_right = std::count(right.begin(), right.end(), i) > 0;
-      line += (i ? "  " : "") + padded(escape_controls(row[i]), columns[i], to_the_right);
+      line.append(i ? "  " : "");
+      line += padded(escape_controls(row[i]), columns[i], to_the_right);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
@@ -54,7 +56,7 @@ std::string render_field(std::string_view label, std::string_view text, const Te
   std::string out = paint(terminal, Ink::dim, padded(std::string(label), lead, false));
   const auto lines = wrap(safe, std::max(terminal.width - lead, 20));
   for (size_t i = 0; i < lines.size(); ++i)
-    out += (i ? std::string(static_cast<size_t>(lead), ' ') : "") + lines[i] + "\n";
+    out += fmt::format("{:{}}{}\n", "", i ? lead : 0, lines[i]);
   return out;
 }
 

@@ -16,8 +16,8 @@ enum class ColorMode { automatic, always, never };
 struct Terminal {
   bool is_terminal = false;  // else: no wrapping, no truncation, tab-separated tables
   bool color = false;
-  bool unicode = false;      // block characters may be drawn
-  int width = 80;            // columns
+  bool unicode = false;  // block characters may be drawn
+  int width = 80;        // columns
 };
 
 // Facts about a file descriptor, the environment and --color to the answer above. Colour: never,

@@ -21,9 +21,8 @@ void write_text_file(const std::string& path, std::string_view text, std::string
   const auto refuse = [&] {
     const int number = errno;
     std::remove(part.c_str());
-    fail(codes::text_unwritable, {.where = std::string(option),
-                                  .found = std::strerror(number),
-                                  .file = printable(path)});
+    fail(codes::text_unwritable,
+         {.where = std::string(option), .found = std::strerror(number), .file = printable(path)});
   };
   FILE* file = std::fopen(part.c_str(), "wbx");
   if (!file) refuse();

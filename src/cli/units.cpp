@@ -37,9 +37,12 @@ std::string duration_text(double seconds) {
 }
 
 std::string count_text(uint64_t count) {
-  std::string out = std::to_string(count);
-  for (int64_t at = static_cast<int64_t>(out.size()) - 3; at > 0; at -= 3)
-    out.insert(static_cast<size_t>(at), ",");
+  const std::string digits = std::to_string(count);
+  std::string out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
   return out;
 }
 

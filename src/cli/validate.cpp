@@ -26,9 +26,9 @@ constexpr OptionRow rows[] = {
 // not readable (3), a version that is not known (5), a limit (6).
 int verdict(const Validation& validation) {
   if (validation.valid) return 0;
-  const auto error = std::find_if(
-      validation.findings.begin(), validation.findings.end(),
-      [](const Finding& finding) { return finding.code->kind != ErrorKind::warning; });
+  const auto error =
+      std::find_if(validation.findings.begin(), validation.findings.end(),
+                   [](const Finding& finding) { return finding.code->kind != ErrorKind::warning; });
   if (error == validation.findings.end()) return exit_code(ErrorKind::mismatch);
   switch (error->code->kind) {
     case ErrorKind::not_found:
@@ -68,10 +68,10 @@ std::string validate_text(const Validation& validation, const std::string& path,
   section(tensor_table(facts, terminal));
   const uint64_t count = number_at(facts, {"tensor_count"});
   if (count)
-    section(render_field("data",
-                         fmt::format("{} in {}", bytes_text(number_at(facts, {"bytes"})),
-                                     plural(count, "tensor")),
-                         terminal));
+    section(render_field(
+        "data",
+        fmt::format("{} in {}", bytes_text(number_at(facts, {"bytes"})), plural(count, "tensor")),
+        terminal));
   return out;
 }
 
@@ -108,8 +108,9 @@ const Command validate_command = {
                   {"validate tokenizer.json --json", "findings for programs"}}},
     .frequent = "from checksum manifest all json strict quiet",
     .options = rows,
-    .text = "Exit 0 when the file is valid, 1 when it is not, 3 when it cannot be read, 5 when its "
-            "version is not known, 8 with --strict when there are warnings.",
+    .text =
+        "Exit 0 when the file is valid, 1 when it is not, 3 when it cannot be read, 5 when its "
+        "version is not known, 8 with --strict when there are warnings.",
     .run = run_validate};
 
 }  // namespace recast::cli

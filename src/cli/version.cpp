@@ -16,19 +16,18 @@ int run_version(Session& session) {
 
 }  // namespace
 
-const Command version_command = {
-    .name = "version",
-    .aliases = "",
-    .purpose = "Print the version of the program",
-    .operands = "",
-    .least = 0,
-    .most = 0,
-    .examples = {{{"version", "name and number"},
-                  {"version --json", "for programs"},
-                  {"--version", "the same"}}},
-    .frequent = "json",
-    .options = {},
-    .text = "",
-    .run = run_version};
+const Command version_command = {.name = "version",
+                                 .aliases = "",
+                                 .purpose = "Print the version of the program",
+                                 .operands = "",
+                                 .least = 0,
+                                 .most = 0,
+                                 .examples = {{{"version", "name and number"},
+                                               {"version --json", "for programs"},
+                                               {"--version", "the same"}}},
+                                 .frequent = "json",
+                                 .options = {},
+                                 .text = "",
+                                 .run = run_version};
 
 }  // namespace recast::cli
