@@ -27,11 +27,11 @@ bool cuts_at_matches(const json::Value& split) {
 std::string split_stage(const json::Value& split) {
   const json::Value* pattern = split.find("pattern");
   const std::string* regex = pattern ? text_member(*pattern, "Regex") : nullptr;
-  if (!regex || !cuts_at_matches(split)) return "[Split " + json::write(split) + "]";
+  if (!regex || !cuts_at_matches(split)) return fmt::format("[Split {}]", json::write(split));
   const std::string canonical = canonical_pattern(*regex);
   for (const SplitPattern& known : split_patterns())
-    if (known.text == canonical) return "S(" + known.name + ")";
-  return "S(/" + canonical + "/)";
+    if (known.text == canonical) return fmt::format("S({})", known.name);
+  return fmt::format("S(/{}/)", canonical);
 }
 
 std::string stage_of(const json::Value& stage) {
@@ -45,7 +45,7 @@ std::string stage_of(const json::Value& stage) {
   if (*type == "Digits") return flag_member(stage, "individual_digits", false) ? "D1" : "D+";
   const std::string* behavior = text_member(stage, "behavior");
   if (*type == "Punctuation" && behavior && *behavior == "Contiguous") return "P";
-  return "[" + *type + "]";
+  return fmt::format("[{}]", *type);
 }
 
 // Calls visit(leaf) for each stage, with Sequence members taken in order.
@@ -153,7 +153,7 @@ json::Value build_stage(std::string_view stage) {
     return json::Object{{"type", "Digits"}, {"individual_digits", stage == "D1"}};
   if (stage == "P") return json::Object{{"type", "Punctuation"}, {"behavior", "Contiguous"}};
   for (const SplitPattern& pattern : split_patterns())
-    if (stage == "S(" + pattern.name + ")")
+    if (stage == fmt::format("S({})", pattern.name))
       return json::Object{{"type", "Split"},
                           {"pattern", json::Object{{"Regex", pattern.text}}},
                           {"behavior", "Isolated"},
@@ -192,7 +192,8 @@ std::string canonical_stages(const json::Value& pre_tokenizer) {
   if (pre_tokenizer.is_null()) return "none";
   std::string out;
   flatten(pre_tokenizer, "pretokenizers", [&](const json::Value& stage) {
-    out += (out.empty() ? "" : " ") + stage_of(stage);
+    if (!out.empty()) out += ' ';
+    out += stage_of(stage);
   });
   return out;
 }
@@ -202,7 +203,8 @@ std::string canonical_normalizer(const json::Value& normalizer) {
   if (!normalizer.is_null())
     flatten(normalizer, "normalizers", [&](const json::Value& stage) {
       const std::string* type = text_member(stage, "type");
-      out += (out.empty() ? "" : " ") + (type ? *type : std::string("?"));
+      if (!out.empty()) out += ' ';
+      out += type ? *type : "?";
     });
   return out.empty() ? "none" : out;
 }
