@@ -295,13 +295,27 @@ class SpecialTokens {
   }
 
   void set_sentencepiece_flags() {
-    if (!in_.sentencepiece) return;
+    if (!in_.sentencepiece) return set_stage_flags();
     const bool unigram = out_.kind == VocabularyKind::unigram;
     if (unigram || in_.model_type == "internlm2")
       set_flag("add_space_prefix", in_.sentencepiece->add_dummy_prefix);
     if (!unigram) return;
     set_flag("remove_extra_whitespaces", in_.sentencepiece->remove_extra_whitespaces);
     out_.precompiled_charsmap = in_.sentencepiece->precompiled_charsmap;
+  }
+
+  // What a sentencepiece model would say, from the stages of a tokenizer.json that replaces it.
+  void set_stage_flags() {
+    const bool unigram = out_.kind == VocabularyKind::unigram;
+    if (!in_.tokenizer_json || (!unigram && out_.kind != VocabularyKind::sentencepiece_bpe)) return;
+    set_flag("add_space_prefix", prepends_space(*in_.tokenizer_json));
+    if (!unigram) return;
+    const json::Value* clean = in_.tokenizer_config
+                                   ? in_.tokenizer_config->find("clean_up_tokenization_spaces")
+                                   : nullptr;
+    set_flag("remove_extra_whitespaces", !clean || clean->as_bool().value_or(true));
+    const std::string charsmap = charsmap_of(in_.tokenizer_json->normalizer);
+    out_.precompiled_charsmap.assign(charsmap.begin(), charsmap.end());
   }
 
   void set_prefix_from_config() {

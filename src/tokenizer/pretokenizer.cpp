@@ -39,8 +39,8 @@ std::string stage_of(const json::Value& stage) {
   if (!type) return "[?]";
   if (*type == "Split") return split_stage(stage);
   if (*type == "ByteLevel") {
-    if (flag_member(stage, "add_prefix_space", true)) return "[ByteLevel add_prefix_space]";
-    return flag_member(stage, "use_regex", true) ? "Bg" : "B";
+    const std::string plain = flag_member(stage, "use_regex", true) ? "Bg" : "B";
+    return flag_member(stage, "add_prefix_space", true) ? plain + "[add_prefix_space]" : plain;
   }
   if (*type == "Digits") return flag_member(stage, "individual_digits", false) ? "D1" : "D+";
   const std::string* behavior = text_member(stage, "behavior");
@@ -236,6 +236,29 @@ std::string choose_pre(const PreTokenizerFacts& facts, std::string_view override
   }
   warn_of_differences(facts, choice, warnings);
   return std::string(choice.name);
+}
+
+void check_sentencepiece_stages(const json::Value& pre_tokenizer, const json::Value& normalizer,
+                                const std::string& file, std::string_view override,
+                                std::vector<Finding>& warnings) {
+  const std::string stages = canonical_stages(pre_tokenizer);
+  const json::Value* pattern = pre_tokenizer.find("pattern");
+  const std::string* blank = pattern ? text_member(*pattern, "String") : nullptr;
+  const bool known = stages == "none" || stages == "[Metaspace]" || (blank && *blank == " ");
+  if (!known && override.empty())
+    fail(codes::pre_unknown, {.where = key_where("pre_tokenizer"),
+                              .expected = "none, Metaspace or a split at blanks",
+                              .found = printable(stages),
+                              .fix = "--pre default takes it without them (ids may differ)",
+                              .file = file});
+  const std::string types = canonical_normalizer(normalizer);
+  for (const std::string_view type : words(types))
+    if (type != "none" && type != "Prepend" && type != "Replace") {
+      warnings.emplace_back(codes::normalizer_lost, ErrorFacts{.where = key_where("normalizer"),
+                                                               .found = printable(types),
+                                                               .file = file});
+      return;
+    }
 }
 
 std::string_view usual_pre(std::string_view model_type) {

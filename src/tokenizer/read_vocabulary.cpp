@@ -104,7 +104,14 @@ class VocabularyReader {
     json_ = parse_tokenizer_json(std::move(*root), shown("tokenizer.json"));
     from_tokenizer_json_ = true;
     // The ids of fairseq models are those of tokenizer.json, not the piece numbers.
-    if (fairseq_ && json_->model == TokenizerModel::unigram) model_.reset();
+    if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids()) model_.reset();
+  }
+
+  bool pieces_have_json_ids() const {
+    const size_t count = std::min<size_t>({model_->pieces.size(), json_->vocab.size(), 8});
+    for (size_t id = 0; id < count; ++id)
+      if (json_->vocab[id] != model_->pieces[id].text) return false;
+    return true;
   }
 
   void read_plain_files() {
@@ -243,6 +250,9 @@ class VocabularyReader {
 
   std::string pre() {
     if (out_.vocabulary.kind == VocabularyKind::wordpiece) return "bert-bge";
+    if (out_.vocabulary.kind == VocabularyKind::sentencepiece_bpe && !model_)
+      check_sentencepiece_stages(json_->pre_tokenizer, json_->normalizer, shown("tokenizer.json"),
+                                 in_.pre_override, out_.warnings);
     if (out_.vocabulary.kind != VocabularyKind::byte_bpe) return "default";
     PreTokenizerFacts facts{.stages = canonical_stages(json_->pre_tokenizer),
                             .normalizer = canonical_normalizer(json_->normalizer),
