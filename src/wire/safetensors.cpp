@@ -13,14 +13,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
-#include <numeric>
 
 #include "base/checked_math.h"
 #include "base/error.h"
 #include "wire/json_events.h"
 #include "wire/mistaken.h"
-#include "wire/utf8.h"
 
 namespace recast {
 
@@ -44,12 +41,14 @@ class HeaderEvents : public json::Events {
   SafetensorsMetadata metadata;
 
   void null() override {
-    if (depth_ == 1 && in_metadata_) return;  // MLX writes "__metadata__": null
-    scalar("null");
+    if (depth_ == 1 && in_metadata_)
+      in_entry_ = false;  // MLX writes "__metadata__": null
+    else
+      refuse("null");
   }
-  void boolean(bool value) override { scalar(value ? "true" : "false"); }
+  void boolean(bool value) override { refuse(value ? "true" : "false"); }
   void number(std::string_view text) override {
-    if (depth_ != 3 || !expects_numbers()) return scalar(text);
+    if (depth_ != 3 || !expects_numbers()) return refuse(text);
     std::vector<uint64_t>& list = field_ == Field::shape ? shape_ : offsets_;
     uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -70,7 +69,7 @@ class HeaderEvents : public json::Events {
       entry_.dtype = dtype->name;
       bits_ = static_cast<uint64_t>(dtype->bits);
     } else {
-      scalar("a string");
+      refuse("a string");
     }
   }
   void key(std::string_view name) override {
@@ -83,32 +82,34 @@ class HeaderEvents : public json::Events {
                                       : Field::unknown;
   }
   void start_object() override {
-    const bool entry = depth_ == 0 || depth_ == 1 || (depth_ >= 2 && skipping());
-    if (!entry) scalar("an object");
+    if (depth_ >= 2) enter_container("an object", skipping());
     ++depth_;
   }
   void end_object() override {
-    if (--depth_ == 1 && !in_metadata_) finish_entry();
+    leave_container();
+    if (depth_ != 1) return;
+    if (!in_metadata_) finish_entry();
+    in_entry_ = false;
   }
   void start_array() override {
-    const bool numbers = depth_ == 2 && expects_numbers();
-    if (!numbers && !(depth_ >= 2 && skipping())) scalar("an array");
+    enter_container("an array",
+                    depth_ == 2 ? skipping() || expects_numbers() : depth_ > 2 && skipping());
     count_ = 0;
     ++depth_;
   }
   void end_array() override {
-    --depth_;
+    leave_container();
     if (depth_ == 2 && !in_metadata_) finish_list();
   }
   std::string place() const override {
-    if (entry_.name.empty()) return {};
+    if (!in_entry_) return {};
     return in_metadata_ ? key_where(metadata_key) : tensor_where(entry_.name);
   }
 
  private:
   enum class Field { unknown, dtype, shape, offsets };
 
-  bool skipping() const { return !in_metadata_ && field_ == Field::unknown; }
+  bool skipping() const { return wrong_depth_ >= 0 || (!in_metadata_ && field_ == Field::unknown); }
   bool expects_numbers() const {
     return !in_metadata_ && (field_ == Field::shape || field_ == Field::offsets);
   }
@@ -124,8 +125,8 @@ class HeaderEvents : public json::Events {
                 .file = file_});
   }
 
-  // A value of a type that may not stand here, unless it belongs to a member that is skipped.
-  void scalar(std::string_view found) const {
+  // Refuses a value that may not stand here, unless it belongs to a member that is skipped.
+  void refuse(std::string_view found) const {
     if (depth_ >= 2 && skipping()) return;
     if (in_metadata_)
       fail(
@@ -143,9 +144,24 @@ class HeaderEvents : public json::Events {
     fail_entry(codes::safetensors_entry, expected, printable(found));
   }
 
+  // A container that may not stand here is refused at its end: one that is nested beyond all limits
+  // is better called that.
+  void enter_container(std::string_view kind, bool allowed) {
+    if (allowed || wrong_depth_ >= 0) return;
+    wrong_depth_ = depth_;
+    wrong_kind_ = kind;
+  }
+
+  void leave_container() {
+    if (--depth_ != wrong_depth_) return;
+    wrong_depth_ = -1;
+    refuse(wrong_kind_);
+  }
+
   void start_entry(std::string_view name) {
     entry_ = {};
     entry_.name = name;
+    in_entry_ = true;
     in_metadata_ = name == metadata_key;
     field_ = Field::unknown;
     bits_ = 0;
@@ -184,7 +200,6 @@ class HeaderEvents : public json::Events {
     entry_.begin = data_begin_ + offsets_[0];
     entry_.end = data_begin_ + offsets_[1];
     entries.push_back(std::move(entry_));
-    entry_ = {};
   }
 
   void check_extent() {
@@ -216,7 +231,9 @@ class HeaderEvents : public json::Events {
   const std::string file_;
   const uint64_t data_begin_, data_bytes_;
   int depth_ = 0;
-  bool in_metadata_ = false;
+  bool in_entry_ = false, in_metadata_ = false;
+  int wrong_depth_ = -1;  // of the container at hand that may not stand there, -1: none
+  std::string_view wrong_kind_;
   Field field_ = Field::unknown;
   std::string member_;  // key within the metadata
   SafetensorsEntry entry_;
