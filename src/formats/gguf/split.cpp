@@ -2,20 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <unordered_set>
+
+#include "formats/part_name.h"
 
 namespace recast::gguf {
 namespace {
 
-constexpr size_t digits = 5;  // of each number in the name of a part
-
-std::optional<uint32_t> parse_digits(std::string_view text) {
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
+constexpr std::string_view extension = ".gguf";
 
 // An integer key of a part, -1 when there is none.
 int64_t split_key(const Part& part, std::string_view key) {
@@ -38,8 +32,8 @@ void require_key(const Part& part, std::string_view key, int64_t expected) {
 
 // The name of the given part, checked against its own split keys.
 PartName named_part(const Part& part, int64_t count) {
-  const auto name = parse_part_name(part.name);
-  const std::string form = part_file_name("PREFIX", 1, static_cast<uint32_t>(count));
+  const auto name = parse_part_name(part.name, extension);
+  const std::string form = part_file_name("PREFIX", 1, static_cast<uint32_t>(count), extension);
   if (!name) fail_split(part, "file name", form + ", to find the other parts", part.name);
   if (name->count != count)
     fail_split(part, key_where("split.count"), fmt::format("{}, as the file name says", name->count),
@@ -48,7 +42,7 @@ PartName named_part(const Part& part, int64_t count) {
 }
 
 Part read_sibling(const Source& source, const PartName& of, uint32_t number) {
-  Part part{part_file_name(of.prefix, number, of.count), nullptr, {}};
+  Part part{part_file_name(of.prefix, number, of.count, extension), nullptr, {}};
   part.file = source.find(part.name);
   if (!part.file)
     fail(codes::gguf_split_missing, {.expected = fmt::format("part {} of {}: {}", number, of.count,
@@ -77,22 +71,6 @@ void check_set(const std::vector<Part>& parts) {
 }
 
 }  // namespace
-
-std::optional<PartName> parse_part_name(std::string_view name) {
-  constexpr std::string_view extension = ".gguf", of = "-of-";
-  constexpr size_t tail = 1 + digits + of.size() + digits + extension.size();
-  if (name.size() <= tail || !name.ends_with(extension)) return std::nullopt;
-  const std::string_view rest = name.substr(name.size() - tail);
-  if (rest[0] != '-' || rest.substr(1 + digits, of.size()) != of) return std::nullopt;
-  const auto number = parse_digits(rest.substr(1, digits));
-  const auto count = parse_digits(rest.substr(1 + digits + of.size(), digits));
-  if (!number || !count || *number < 1 || *number > *count) return std::nullopt;
-  return PartName{std::string(name.substr(0, name.size() - tail)), *number, *count};
-}
-
-std::string part_file_name(std::string_view prefix, uint32_t number, uint32_t count) {
-  return fmt::format("{}-{:05}-of-{:05}.gguf", prefix, number, count);
-}
 
 std::vector<Part> read_parts(const Source& source) {
   std::vector<Part> parts;

@@ -1,24 +1,13 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "formats/gguf/header.h"
 #include "io/source.h"
 
 namespace recast::gguf {
-
-// PREFIX-00002-of-00003.gguf: part 2, counted from 1, of 3.
-struct PartName {
-  std::string prefix;
-  uint32_t number, count;
-};
-std::optional<PartName> parse_part_name(std::string_view file_name);
-std::string part_file_name(std::string_view prefix, uint32_t number, uint32_t count);
 
 struct Part {
   std::string name;  // of the file in its folder
