@@ -27,11 +27,11 @@ bool cuts_at_matches(const json::Value& split) {
 std::string split_stage(const json::Value& split) {
   const json::Value* pattern = split.find("pattern");
   const std::string* regex = pattern ? text_member(*pattern, "Regex") : nullptr;
-  if (!regex || !cuts_at_matches(split)) return "[Split " + json::write(split) + "]";
+  if (!regex || !cuts_at_matches(split)) return fmt::format("[Split {}]", json::write(split));
   const std::string canonical = canonical_pattern(*regex);
   for (const SplitPattern& known : split_patterns())
-    if (known.text == canonical) return "S(" + known.name + ")";
-  return "S(/" + canonical + "/)";
+    if (known.text == canonical) return fmt::format("S({})", known.name);
+  return fmt::format("S(/{}/)", canonical);
 }
 
 std::string stage_of(const json::Value& stage) {
@@ -39,13 +39,13 @@ std::string stage_of(const json::Value& stage) {
   if (!type) return "[?]";
   if (*type == "Split") return split_stage(stage);
   if (*type == "ByteLevel") {
-    if (flag_member(stage, "add_prefix_space", true)) return "[ByteLevel add_prefix_space]";
-    return flag_member(stage, "use_regex", true) ? "Bg" : "B";
+    const std::string plain = flag_member(stage, "use_regex", true) ? "Bg" : "B";
+    return flag_member(stage, "add_prefix_space", true) ? plain + "[add_prefix_space]" : plain;
   }
   if (*type == "Digits") return flag_member(stage, "individual_digits", false) ? "D1" : "D+";
   const std::string* behavior = text_member(stage, "behavior");
   if (*type == "Punctuation" && behavior && *behavior == "Contiguous") return "P";
-  return "[" + *type + "]";
+  return fmt::format("[{}]", *type);
 }
 
 // Calls visit(leaf) for each stage, with Sequence members taken in order.
@@ -153,7 +153,7 @@ json::Value build_stage(std::string_view stage) {
     return json::Object{{"type", "Digits"}, {"individual_digits", stage == "D1"}};
   if (stage == "P") return json::Object{{"type", "Punctuation"}, {"behavior", "Contiguous"}};
   for (const SplitPattern& pattern : split_patterns())
-    if (stage == "S(" + pattern.name + ")")
+    if (stage == fmt::format("S({})", pattern.name))
       return json::Object{{"type", "Split"},
                           {"pattern", json::Object{{"Regex", pattern.text}}},
                           {"behavior", "Isolated"},
@@ -192,7 +192,8 @@ std::string canonical_stages(const json::Value& pre_tokenizer) {
   if (pre_tokenizer.is_null()) return "none";
   std::string out;
   flatten(pre_tokenizer, "pretokenizers", [&](const json::Value& stage) {
-    out += (out.empty() ? "" : " ") + stage_of(stage);
+    if (!out.empty()) out += ' ';
+    out += stage_of(stage);
   });
   return out;
 }
@@ -202,7 +203,8 @@ std::string canonical_normalizer(const json::Value& normalizer) {
   if (!normalizer.is_null())
     flatten(normalizer, "normalizers", [&](const json::Value& stage) {
       const std::string* type = text_member(stage, "type");
-      out += (out.empty() ? "" : " ") + (type ? *type : std::string("?"));
+      if (!out.empty()) out += ' ';
+      out += type ? *type : "?";
     });
   return out.empty() ? "none" : out;
 }
@@ -234,6 +236,29 @@ std::string choose_pre(const PreTokenizerFacts& facts, std::string_view override
   }
   warn_of_differences(facts, choice, warnings);
   return std::string(choice.name);
+}
+
+void check_sentencepiece_stages(const json::Value& pre_tokenizer, const json::Value& normalizer,
+                                const std::string& file, std::string_view override,
+                                std::vector<Finding>& warnings) {
+  const std::string stages = canonical_stages(pre_tokenizer);
+  const json::Value* pattern = pre_tokenizer.find("pattern");
+  const std::string* blank = pattern ? text_member(*pattern, "String") : nullptr;
+  const bool known = stages == "none" || stages == "[Metaspace]" || (blank && *blank == " ");
+  if (!known && override.empty())
+    fail(codes::pre_unknown, {.where = key_where("pre_tokenizer"),
+                              .expected = "none, Metaspace or a split at blanks",
+                              .found = printable(stages),
+                              .fix = "--pre default takes it without them (ids may differ)",
+                              .file = file});
+  const std::string types = canonical_normalizer(normalizer);
+  for (const std::string_view type : words(types))
+    if (type != "none" && type != "Prepend" && type != "Replace") {
+      warnings.emplace_back(codes::normalizer_lost, ErrorFacts{.where = key_where("normalizer"),
+                                                               .found = printable(types),
+                                                               .file = file});
+      return;
+    }
 }
 
 std::string_view usual_pre(std::string_view model_type) {

@@ -70,6 +70,13 @@ struct PreTokenizerFacts {
 std::string choose_pre(const PreTokenizerFacts& facts, std::string_view override,
                        std::vector<Finding>& warnings);
 
+// Checks the stages around a sentencepiece-like BPE, of which GGUF knows only blanks as U+2581 and one
+// in front. Other normalizers are the warning normalizer_lost, other pre-tokenizers are pre_unknown
+// unless there is an override.
+void check_sentencepiece_stages(const json::Value& pre_tokenizer, const json::Value& normalizer,
+                                const std::string& file, std::string_view override,
+                                std::vector<Finding>& warnings);
+
 // Families whose vocab.json, merges.txt or token ranks do not say how they split.
 std::span<const FamilyName> usual_pre_names();
 // The name of that table; empty when the family is not in it.

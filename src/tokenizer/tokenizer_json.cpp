@@ -7,6 +7,8 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "tokenizer/base64.h"
+#include "tokenizer/sentencepiece.h"
 
 namespace recast {
 
@@ -192,6 +194,44 @@ int64_t check_token_id(const json::Value& value, std::string_view token, const s
         .expected = fmt::format("an id from 0 to {}", max_token_id - 1),
         .found = value.is_number() ? value.as_number()->text : std::string(value.type_name()),
         .file = file});
+}
+
+bool prepends_space(const TokenizerJson& json) {
+  const auto has = [](const json::Value& part, std::string_view members, const auto& test,
+                      const auto& self) -> bool {
+    if (const json::Value* list = part.find(members); list && list->is_array())
+      return std::any_of(list->as_array()->begin(), list->as_array()->end(),
+                         [&](const json::Value& inner) { return self(inner, members, test, self); });
+    const json::Value* type = part.find("type");
+    return type && type->as_string() && test(*type->as_string(), part);
+  };
+  const auto prepends = [](const std::string& type, const json::Value& part) {
+    if (type != "Metaspace") return type == "Prepend";
+    const json::Value* scheme = part.find("prepend_scheme");
+    const json::Value* old = part.find("add_prefix_space");
+    if (scheme) return !(*scheme == json::Value("never"));
+    return !old || old->as_bool().value_or(true);
+  };
+  return has(json.normalizer, "normalizers", prepends, has) ||
+         has(json.pre_tokenizer, "pretokenizers", prepends, has);
+}
+
+std::string charsmap_of(const json::Value& normalizer, const std::string& file) {
+  if (const json::Value* list = normalizer.find("normalizers"); list && list->is_array()) {
+    for (const json::Value& part : *list->as_array())
+      if (std::string bytes = charsmap_of(part, file); !bytes.empty()) return bytes;
+    return {};
+  }
+  const json::Value* charsmap = normalizer.find("precompiled_charsmap");
+  if (!charsmap || charsmap->is_null()) return {};
+  const std::string* text = charsmap->as_string();
+  const auto bytes = text ? decode_base64(*text) : std::nullopt;
+  if (!bytes)
+    fail(codes::charsmap_broken,
+         {.where = key_where("precompiled_charsmap"), .expected = "base64", .file = file});
+  if (!bytes->empty())
+    check_charsmap({reinterpret_cast<const uint8_t*>(bytes->data()), bytes->size()}, file);
+  return *bytes;
 }
 
 AddedToken read_added_token(const json::Value& value, const std::string& file) {

@@ -48,6 +48,11 @@ struct TokenizerJson {
 // piece_score, tokenizer_field (corrupt) and tokenizer_model (unsupported); each names `file`.
 TokenizerJson parse_tokenizer_json(json::Value root, const std::string& file);
 
+// Whether the normalizer or the pre-tokenizer puts a blank in front of the text.
+bool prepends_space(const TokenizerJson& json);
+// The bytes of the Precompiled normalizer; empty when there is none. Throws charsmap_broken.
+std::string charsmap_of(const json::Value& normalizer, const std::string& file = "tokenizer.json");
+
 // Reads one object of added_tokens or of added_tokens_decoder. Requires the content; the id is 0
 // when the object has none.
 AddedToken read_added_token(const json::Value& value, const std::string& file);
