@@ -72,19 +72,17 @@ void decode_q4_1(const std::byte* source, float* destination, int64_t n) {
 }
 
 void encode_q4_1(const float* source, std::byte* destination, int64_t n) {
+  Scales s;
   for_batches(n, [&](int64_t first, int64_t blocks) HWY_ATTR {
     const float* in = source + first * block_elements;
-    Scales s;
     find_extremes(in, blocks, s);
     settle_minimum(in, blocks, s);
     affine_scales(15.0f, s);
-    alignas(64) uint8_t codes[batch_blocks * block_elements];
-    write_codes(in, blocks, 15, s, codes);
     std::byte* out = destination + first * static_cast<int64_t>(sizeof(BlockQ4_1));
-    for (int64_t b = 0; b < blocks; ++b, out += sizeof(BlockQ4_1)) {
+    for (int64_t b = 0; b < blocks; ++b, in += block_elements, out += sizeof(BlockQ4_1)) {
       std::memcpy(out, &s.d[b], 2);
       std::memcpy(out + offsetof(BlockQ4_1, m), &s.m[b], 2);
-      write_nibbles(codes + b * block_elements, out + offsetof(BlockQ4_1, qs));
+      write_codes(in, b, s, 15, out + offsetof(BlockQ4_1, qs), nullptr);
     }
   });
 }

@@ -72,19 +72,16 @@ void decode_q5_0(const std::byte* source, float* destination, int64_t n) {
 }
 
 void encode_q5_0(const float* source, std::byte* destination, int64_t n) {
+  Scales s;
   for_batches(n, [&](int64_t first, int64_t blocks) HWY_ATTR {
     const float* in = source + first * block_elements;
-    Scales s;
     find_extremes(in, blocks, s);
     settle_largest(in, blocks, s);
     signed_scales(-16.0f, 16.5f, s);
-    alignas(64) uint8_t codes[batch_blocks * block_elements];
-    write_codes(in, blocks, 31, s, codes);
     std::byte* out = destination + first * static_cast<int64_t>(sizeof(BlockQ5_0));
-    for (int64_t b = 0; b < blocks; ++b, out += sizeof(BlockQ5_0)) {
+    for (int64_t b = 0; b < blocks; ++b, in += block_elements, out += sizeof(BlockQ5_0)) {
       std::memcpy(out, &s.d[b], 2);
-      write_fifth_bits(codes + b * block_elements, out + offsetof(BlockQ5_0, qh));
-      write_nibbles(codes + b * block_elements, out + offsetof(BlockQ5_0, qs));
+      write_codes(in, b, s, 31, out + offsetof(BlockQ5_0, qs), out + offsetof(BlockQ5_0, qh));
     }
   });
 }

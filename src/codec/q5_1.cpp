@@ -75,20 +75,17 @@ void decode_q5_1(const std::byte* source, float* destination, int64_t n) {
 }
 
 void encode_q5_1(const float* source, std::byte* destination, int64_t n) {
+  Scales s;
   for_batches(n, [&](int64_t first, int64_t blocks) HWY_ATTR {
     const float* in = source + first * block_elements;
-    Scales s;
     find_extremes(in, blocks, s);
     settle_minimum(in, blocks, s);
     affine_scales(31.0f, s);
-    alignas(64) uint8_t codes[batch_blocks * block_elements];
-    write_codes(in, blocks, 31, s, codes);
     std::byte* out = destination + first * static_cast<int64_t>(sizeof(BlockQ5_1));
-    for (int64_t b = 0; b < blocks; ++b, out += sizeof(BlockQ5_1)) {
+    for (int64_t b = 0; b < blocks; ++b, in += block_elements, out += sizeof(BlockQ5_1)) {
       std::memcpy(out, &s.d[b], 2);
       std::memcpy(out + offsetof(BlockQ5_1, m), &s.m[b], 2);
-      write_fifth_bits(codes + b * block_elements, out + offsetof(BlockQ5_1, qh));
-      write_nibbles(codes + b * block_elements, out + offsetof(BlockQ5_1, qs));
+      write_codes(in, b, s, 31, out + offsetof(BlockQ5_1, qs), out + offsetof(BlockQ5_1, qh));
     }
   });
 }

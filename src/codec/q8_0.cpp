@@ -71,27 +71,35 @@ void decode_q8_0(const std::byte* source, float* destination, int64_t n) {
   });
 }
 
+// Largest magnitudes of one block, lane by lane.
+HWY_INLINE hn::Vec<F32> lane_magnitudes(const float* block) {
+  const F32 f;
+  auto largest = hn::Abs(hn::LoadU(f, block));
+  for (int64_t i = static_cast<int64_t>(hn::Lanes(f)); i < block_elements;
+       i += static_cast<int64_t>(hn::Lanes(f)))
+    largest = hn::Max(largest, hn::Abs(hn::LoadU(f, block + i)));
+  return largest;
+}
+
 // Largest magnitude of each block, into `high`.
 HWY_INLINE void find_magnitudes(const float* source, int64_t blocks, Scales& s) {
-  const F32 f;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(f));
-  for (int64_t b = 0; b < blocks; ++b, source += block_elements) {
-    auto largest = hn::Abs(hn::LoadU(f, source));
-    for (int64_t i = lanes; i < block_elements; i += lanes)
-      largest = hn::Max(largest, hn::Abs(hn::LoadU(f, source + i)));
-    s.high[b] = hn::GetLane(hn::MaxOfLanes(f, largest));
-  }
+  int64_t b = 0;
+  for (; b + 4 <= blocks; b += 4, source += 4 * block_elements)
+    reduce_four(lane_magnitudes(source), lane_magnitudes(source + block_elements),
+                lane_magnitudes(source + 2 * block_elements),
+                lane_magnitudes(source + 3 * block_elements), Largest(), s.high + b);
+  for (; b < blocks; ++b, source += block_elements)
+    s.high[b] = hn::GetLane(hn::MaxOfLanes(F32(), lane_magnitudes(source)));
 }
 
 void encode_q8_0(const float* source, std::byte* destination, int64_t n) {
   const F32 f;
-  const I32 i32;
   const hn::Rebind<int8_t, F32> i8;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(f));
   const auto below_half = hn::Set(f, 0.49999997f);  // trunc of the sum is round, see the definition
+  Scales s;
   for_batches(n, [&](int64_t first, int64_t blocks) HWY_ATTR {
     const float* in = source + first * block_elements;
-    Scales s;
     find_magnitudes(in, blocks, s);
     signed_scales(127.0f, 0.0f, s);
     std::byte* out = destination + first * static_cast<int64_t>(sizeof(BlockQ8_0));
@@ -102,7 +110,7 @@ void encode_q8_0(const float* source, std::byte* destination, int64_t n) {
       for (int64_t i = 0; i < block_elements; i += lanes) {
         const auto scaled = hn::Mul(hn::LoadU(f, in + i), inverse);
         const auto rounded = hn::Add(scaled, hn::CopySign(below_half, scaled));
-        hn::StoreU(hn::DemoteTo(i8, hn::ConvertTo(i32, rounded)), i8, codes + i);
+        hn::StoreU(narrow(i8, truncate(rounded)), i8, codes + i);
       }
     }
   });
