@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 
 #include "wire/json.h"
@@ -51,17 +52,17 @@ json::Value read_object(const Source& source, std::string_view name, std::string
   return value;
 }
 
-// Whether the entry is a folder that may be listed; as a source of its own, for a source lists only
-// its top. Its files are still opened through the model's source, which refuses links outward.
+// Names in the folder of further templates. A source lists only its top, so the folder is looked at
+// by path; its files are opened through the model's source, which refuses links outward.
 std::vector<std::string> list_templates(const Source& source) {
-  const std::string folder =
-      source.is_folder() ? source.path()
-                         : source.path().substr(0, source.path().rfind('/') + 1) + ".";
+  namespace fs = std::filesystem;
+  const fs::path top = source.is_folder() ? fs::path(source.path())
+                                          : fs::path(source.path()).parent_path();
   std::vector<std::string> names;
-  const auto templates = Source::open(fmt::format("{}/{}", folder, template_folder));
-  if (!templates->is_folder()) return names;
-  for (const std::string& name : templates->list())
-    if (name.ends_with(".jinja")) names.push_back(fmt::format("{}/{}", template_folder, name));
+  std::error_code unreadable;  // leaves the list empty
+  for (const fs::directory_entry& entry : fs::directory_iterator(top / template_folder, unreadable))
+    if (entry.path().extension() == ".jinja")
+      names.push_back(fmt::format("{}/{}", template_folder, entry.path().filename().string()));
   return names;
 }
 
@@ -105,7 +106,7 @@ void find_side_files(const Source& source, Checkpoint& checkpoint) {
   }
   std::sort(names.begin(), names.end());
   for (const std::string& name : names)
-    checkpoint.side_files.push_back({name, source.open(std::string_view(name)), {}});
+    if (auto file = source.find(name)) checkpoint.side_files.push_back({name, std::move(file), {}});
 }
 
 }  // namespace recast

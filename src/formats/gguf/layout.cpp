@@ -131,8 +131,7 @@ void write_metadata(std::string& out, const Metadata& metadata, std::vector<Layo
 
 void write_tensor_entry(std::string& out, const Tensor& tensor, uint64_t offset) {
   write_text(out, tensor.name);
-  const Shape one{1};
-  const Shape& shape = tensor.shape().empty() ? one : tensor.shape();  // there are no scalars
+  const Shape& shape = tensor.shape();
   write_u32(out, static_cast<uint32_t>(shape.size()));
   for (auto extent = shape.rbegin(); extent != shape.rend(); ++extent)
     write_u64(out, static_cast<uint64_t>(*extent));

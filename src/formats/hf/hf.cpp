@@ -53,6 +53,8 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
   find_side_files(*source, checkpoint);
   read_shards(*source, weights.set, checkpoint);
   checkpoint.files.insert(checkpoint.files.begin(), {"config.json", source->find("config.json")});
+  for (const SideFile& side : checkpoint.side_files)
+    checkpoint.files.emplace_back(side.name, side.file);
   return checkpoint;
 }
 
