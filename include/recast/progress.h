@@ -1,0 +1,2 @@
+#pragma once
+#include "base/progress.h"  // IWYU pragma: export
