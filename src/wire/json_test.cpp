@@ -238,6 +238,8 @@ TEST(JsonParse, RefusesByNameAndOffset) {
       {"[Inf]", "json_syntax", "Infinity"},
       {"[-Inf]", "json_syntax", "offset 1 "},
       {"[-NaN]", "json_syntax", "NaN"},
+      {"[NInfinity]", "json_syntax", "NInfinity"},
+      {"[NaInf]", "json_syntax", "NaInf"},
       {"[nan]", "json_syntax", "JSON value"},
       {"\"a", "json_syntax", "quotation mark"},
       {"\"a\nb\"", "json_syntax", "control"},
