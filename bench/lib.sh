@@ -18,9 +18,9 @@ mkdir -p "$work"
 model() {
   local folder=$work/$1
   shift
-  if [ ! -f "$folder/made" ]; then
+  if [ ! -f "$folder.made" ]; then
     python3 "$bench/make_model.py" "$folder" --tokenizer "$bench/../demo/bard" "$@" >&2
-    touch "$folder/made"
+    touch "$folder.made"
   fi
   echo "$folder"
 }
