@@ -57,11 +57,12 @@ void restore_blanks(FileTokens& files) {
       token.text = with_blocks(token.text);
 }
 
-// "▁a" begins a word, "a" goes on in one.
+// "▁a" begins a word, "a" goes on in one; "▁" alone is that character inside a word, as no token is
+// empty.
 void restore_wordpiece(std::vector<Token>& tokens) {
   for (Token& token : tokens) {
     if (is_added(token) || token.type == TokenType::unused) continue;
-    if (token.text.starts_with(blank))
+    if (token.text.starts_with(blank) && token.text != blank)
       token.text.erase(0, blank.size());
     else
       token.text.insert(0, "##");
@@ -153,6 +154,12 @@ json::Value replace_stage(std::string_view from, std::string_view to) {
                       {"content", to}};
 }
 
+json::Value replace_regex(std::string_view from, std::string_view to) {
+  return json::Object{{"type", "Replace"},
+                      {"pattern", json::Object{{"Regex", from}}},
+                      {"content", to}};
+}
+
 // The form of published Llama 2 files: it gives the ids of sentencepiece.
 void build_llama(const Vocabulary& v, const FileTokens& files, json::Value& root) {
   json::Array merges, decoders;
@@ -233,16 +240,25 @@ void build_unigram(const Vocabulary& v, const FileTokens& files, json::Value& ro
   json::Array vocab;
   for (const Token& token : files.tokens)
     vocab.push_back(json::Array{token.text, static_cast<double>(token.score)});
-  if (!v.precompiled_charsmap.empty())
+  if (!v.precompiled_charsmap.empty()) {
+    // The charsmap turns every white space into a blank; what is left is cut at blanks.
     root.set("normalizer",
              json::Object{{"type", "Precompiled"},
                           {"precompiled_charsmap",
                            encode_base64({reinterpret_cast<const char*>(v.precompiled_charsmap.data()),
                                           v.precompiled_charsmap.size()})}});
-  root.set("pre_tokenizer",
-           json::Object{{"type", "Sequence"},
-                        {"pretokenizers",
-                         json::Array{json::Object{{"type", "WhitespaceSplit"}}, metaspace}}});
+    root.set("pre_tokenizer",
+             json::Object{{"type", "Sequence"},
+                          {"pretokenizers",
+                           json::Array{json::Object{{"type", "WhitespaceSplit"}}, metaspace}}});
+  } else {
+    if (v.flag("remove_extra_whitespaces").value_or(true))
+      root.set("normalizer",
+               json::Object{{"type", "Sequence"},
+                            {"normalizers", json::Array{replace_regex("^ +| +$", ""),
+                                                        replace_regex(" {2,}", " ")}}});
+    root.set("pre_tokenizer", metaspace);
+  }
   root.set("post_processor", build_template(v, files, adds_bos(v), adds_eos(v)));
   root.set("decoder", metaspace);
   root.set("model", json::Object{{"type", "Unigram"},
@@ -308,12 +324,15 @@ json::Array build_added_tokens(const Vocabulary& v, const FileTokens& files) {
   // normalizing; not possible where the normalizer would put a blank in front of the token itself.
   const bool after = v.kind == VocabularyKind::sentencepiece_bpe && !files.space_prefix;
   const auto mask = v.special_id("mask");
+  const PreRow* row = find_pre(v.pre);
+  const bool roberta = row && row->only == PreRow::Only::roberta;
   json::Array out;
   for (size_t id = 0; id < files.tokens.size(); ++id) {
     const Token& token = files.tokens[id];
     if (!is_added(token)) continue;
     const bool special = token.type != TokenType::user_defined;
-    const bool strips_left = mask == id && v.kind == VocabularyKind::byte_bpe;
+    const bool strips_left =
+        v.kind == VocabularyKind::byte_bpe && (mask == id || (roberta && token.text == "<mask>"));
     out.push_back(json::Object{{"id", static_cast<int64_t>(id)},
                                {"content", token.text},
                                {"single_word", false},

@@ -67,6 +67,12 @@ json::Value tokenizer_config(const Vocabulary& v, const FileTokens& files,
   return out;
 }
 
+// Ids of XLM-RoBERTa are not the piece numbers of a sentencepiece file.
+bool has_fairseq_ids(const FileTokens& files, std::string_view model_type) {
+  return model_type.starts_with("xlm-roberta") ||
+         (files.unknown == 3u && files.tokens[0].text == "<s>" && files.tokens[1].text == "<pad>");
+}
+
 void add_templates(const Vocabulary& v, std::vector<NewFile>& files) {
   if (v.chat_template) files.push_back({"chat_template.jinja", *v.chat_template});
   for (const auto& [name, text] : v.named_templates)
@@ -83,8 +89,7 @@ std::vector<NewFile> rebuild_tokenizer_files(const Vocabulary& v, std::string_vi
     const json::Value specials = special_tokens(v, files);
     if (v.kind == VocabularyKind::sentencepiece_bpe)
       out.push_back({"tokenizer.model", write_sentencepiece(build_sentencepiece(v, files))});
-    // XLM-RoBERTa's ids are not the piece numbers of its sentencepiece file.
-    if (v.kind == VocabularyKind::unigram && !model_type.starts_with("xlm-roberta"))
+    if (v.kind == VocabularyKind::unigram && !has_fairseq_ids(files, model_type))
       out.push_back({"spiece.model", write_sentencepiece(build_sentencepiece(v, files))});
     out.push_back({"tokenizer.json", json::write(build_tokenizer_json(v, files), 2) + "\n"});
     out.push_back({"tokenizer_config.json", json::write(tokenizer_config(v, files, specials), 2) + "\n"});
