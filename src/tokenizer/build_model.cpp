@@ -325,14 +325,14 @@ json::Array build_added_tokens(const Vocabulary& v, const FileTokens& files) {
   const bool after = v.kind == VocabularyKind::sentencepiece_bpe && !files.space_prefix;
   const auto mask = v.special_id("mask");
   const PreRow* row = find_pre(v.pre);
-  const bool roberta = row && row->only == PreRow::Only::roberta;
+  const bool roberta =
+      v.kind == VocabularyKind::byte_bpe && row && row->only == PreRow::Only::roberta;
   json::Array out;
   for (size_t id = 0; id < files.tokens.size(); ++id) {
     const Token& token = files.tokens[id];
     if (!is_added(token)) continue;
     const bool special = token.type != TokenType::user_defined;
-    const bool strips_left =
-        v.kind == VocabularyKind::byte_bpe && (mask == id || (roberta && token.text == "<mask>"));
+    const bool strips_left = roberta && (mask == id || token.text == "<mask>");
     out.push_back(json::Object{{"id", static_cast<int64_t>(id)},
                                {"content", token.text},
                                {"single_word", false},
