@@ -86,10 +86,9 @@ const Architecture* find_architecture(std::string_view name) {
 Recognition recognise(const Checkpoint& source, std::string_view model_type) {
   if (!model_type.empty())
     return {find_architecture(model_type), "--model-type", std::string(model_type)};
-  if (const MetaValue* own = source.metadata.find("recast.model_type"))
-    if (const std::string* name = own->as_string())
-      if (const Architecture* arch = find_architecture(*name))
-        return {arch, "recast.model_type in the file", *name};
+  if (const MetaValue* own = source.metadata.find("recast.model_type"); own && own->as_string())
+    if (const Architecture* arch = find_architecture(*own->as_string()))
+      return {arch, "recast.model_type in the file", *own->as_string()};
   if (source.config.is_object())
     if (Recognition r = by_config(source); !r.found.empty()) return r;
   if (const MetaValue* value = source.metadata.find("general.architecture"))

@@ -71,6 +71,11 @@ void fail_write(std::string_view action, std::string_view file, int error) {
   fail(codes::write_failed, std::move(facts));
 }
 
+void fail_sync(std::string_view file, int error) {
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) fail_write("sync", file, error);
+  fail(codes::sync_failed, {.found = errno_text(error), .file = std::string(file)});
+}
+
 void fail_read(std::string_view action, std::string_view file, int error) {
   ErrorFacts facts{.where = std::string(action), .found = errno_text(error),
                    .file = std::string(file)};

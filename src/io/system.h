@@ -72,6 +72,10 @@ std::string errno_text(int error);
 // too_many_files, name_too_long, else write_failed (`io`). `action` is a verb: "rename".
 [[noreturn]] void fail_write(std::string_view action, std::string_view file, int error);
 
+// What a failed sync means: no_space, file_size_limit, else sync_failed. Final: the kernel may have
+// dropped the pages, so that a second sync would succeed without them.
+[[noreturn]] void fail_sync(std::string_view file, int error);
+
 // What failed to open or read the input `file`: file_missing, file_unreadable (with owner and mode
 // where they can be told), too_many_files, else read_failed.
 [[noreturn]] void fail_read(std::string_view action, std::string_view file, int error);
