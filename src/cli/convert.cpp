@@ -154,9 +154,7 @@ int show_stopped(Session& session, Error error) {
     for (const std::string& word : session.arguments())
       error.fix.append(" ").append(shell_quoted(word));
   }
-  session.show_warnings();
-  session.progress().event("error", {{"error", message_json(error, {.exit = code})}});
-  session.show(error, code);
+  session.show_failure(error, code);
   return code;
 }
 
