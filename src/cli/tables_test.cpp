@@ -2,6 +2,7 @@
 // and compared with it.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "cli/commands.h"
@@ -115,6 +116,21 @@ TEST(Tables, NamesAreUniqueAndFrequentOptionsExist) {
       EXPECT_TRUE(flags.insert(row->name).second) << row->name;
       for (std::string_view alias : words(row->aliases))
         EXPECT_TRUE(flags.insert(alias).second) << alias;
+    }
+  }
+}
+
+TEST(Completion, OffersEveryCommandByEveryName) {
+  const std::string bash = completion_script("bash");
+  const std::string zsh = completion_script("zsh");
+  const std::string fish = completion_script("fish");
+  for (const Command* command : commands()) {
+    std::vector<std::string_view> names = words(command->aliases);
+    names.push_back(command->name);
+    for (std::string_view name : names) {
+      EXPECT_TRUE(mentions(bash, std::string(name)));
+      EXPECT_NE(zsh.find("'" + std::string(name) + ":"), std::string::npos) << name;
+      EXPECT_TRUE(mentions(fish, "__fish_use_subcommand -a " + std::string(name))) << name;
     }
   }
 }
