@@ -86,7 +86,7 @@ void Session::print_document(json::Value document) {
 }
 
 void Session::say(std::string_view text) {
-  if (quiet() > 0) return;
+  if (quiet() > 0 || progress_mode() == ProgressMode::json) return;
   progress_ ? progress_->say(text) : streams_.err(text);
 }
 

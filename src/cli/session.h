@@ -49,7 +49,7 @@ class Session {
   // The JSON document of the command, with the collected warnings under "warnings" when it has none
   // of its own.
   void print_document(json::Value document);
-  // For people, on standard error; nothing with -q.
+  // For people, on standard error; nothing with -q or where progress goes out as events.
   void say(std::string_view text);
   // Errors and warnings as --json-errors or the terminal wants them.
   void show(const Error& error, int exit = 0);

@@ -1,5 +1,6 @@
 // Help, manual pages, completions and environment names come from one table; here each is read back
 // and compared with it.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -76,12 +77,12 @@ TEST(Tables, EveryRowIsInHelpManPageAndCompletions) {
       std::vector<std::string_view> names = words(row->aliases);
       names.push_back(row->name);
       for (std::string_view name : names) {
-        const std::string flag = "--" + std::string(name);
+        const std::string flag = fmt::format("--{}", name);
         EXPECT_TRUE(mentions(full_help(*command), flag)) << flag;
         EXPECT_TRUE(mentions(page, flag)) << flag;
         EXPECT_TRUE(mentions(bash, flag)) << flag;
         EXPECT_TRUE(mentions(zsh, flag)) << flag;
-        EXPECT_TRUE(mentions(fish, "-l " + std::string(name))) << flag;
+        EXPECT_TRUE(mentions(fish, fmt::format("-l {}", name))) << flag;
       }
       const std::string variable = environment_name(*row);
       EXPECT_EQ(variable.empty(), row->name == "help" || row->name == "version");
@@ -129,8 +130,8 @@ TEST(Completion, OffersEveryCommandByEveryName) {
     names.push_back(command->name);
     for (std::string_view name : names) {
       EXPECT_TRUE(mentions(bash, std::string(name)));
-      EXPECT_NE(zsh.find("'" + std::string(name) + ":"), std::string::npos) << name;
-      EXPECT_TRUE(mentions(fish, "__fish_use_subcommand -a " + std::string(name))) << name;
+      EXPECT_NE(zsh.find(fmt::format("'{}:", name)), std::string::npos) << name;
+      EXPECT_TRUE(mentions(fish, fmt::format("__fish_use_subcommand -a {}", name))) << name;
     }
   }
 }
