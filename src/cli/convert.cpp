@@ -87,8 +87,7 @@ void show_plan(Session& session, const ConvertOptions& options) {
   session.progress().set_title(report_title(planned));
   const bool is_long = output_bytes(planned) > shown_above_bytes ||
                        real_at(planned, {"time", "estimate_s"}) > shown_above_s;
-  const bool as_events = session.args().value("progress") == "json";
-  if ((is_long || session.verbose()) && !as_events)
+  if (is_long || session.verbose())
     session.say(report_text(planned, true, session.verbose(), session.err()));
   session.progress().event("plan", {{"plan", std::move(planned)}});
 }
@@ -154,9 +153,7 @@ int show_stopped(Session& session, Error error) {
     for (const std::string& word : session.arguments())
       error.fix.append(" ").append(shell_quoted(word));
   }
-  session.show_warnings();
-  session.progress().event("error", {{"error", message_json(error, {.exit = code})}});
-  session.show(error, code);
+  session.show_failure(error, code);
   return code;
 }
 
