@@ -20,11 +20,12 @@ say "Check the file"
 show $recast validate $out
 say "Look into it"
 show $recast inspect $out
+before=$(du -sLk demo/bard | cut -f1) after=$(du -k $out | cut -f1)
 
 cat << END
 
 == Done
-$out was made from demo/bard ($(du -sLk demo/bard | cut -f1) kB) and has $(du -k $out | cut -f1) kB.
+$out was made from demo/bard ($before kB) and has $after kB.
 Next:
   $recast convert demo/bard -o build/demo/bard-q4_0.gguf -Q q4_0 --pure
   $recast convert $out -o build/demo/bard-back/ -t hf
