@@ -132,15 +132,35 @@ def read_json(path):
     return json.loads(pathlib.Path(path).read_text())
 
 
-def run_checks(checks):
-    """Runs {name: function}, prints one line each; the exit status of the script."""
-    failed = 0
+def attempt(checks):
+    """Runs {name: function}: the notes of those that hold, the reasons of those that do not."""
+    notes, reasons = {}, {}
     for name, check in checks.items():
         try:
-            note = check()
-            print(f"ok    {name}" + (f"  {note}" if note else ""), flush=True)
+            notes[name] = check() or ""
         except Differs as reason:
-            failed += 1
-            print(f"FAIL  {name}\n      " + str(reason).replace("\n", "\n      "), flush=True)
+            reasons[name] = str(reason).replace("\n", "\n      ")
+    return notes, reasons
+
+
+def run_checks(checks):
+    """One line a check; the exit status of the script."""
+    failed = 0
+    for name, check in checks.items():
+        notes, reasons = attempt({name: check})
+        failed += len(reasons)
+        for word, rows in (("ok  ", notes), ("FAIL", reasons)):
+            for text in rows.values():
+                print(f"{word}  {name}  {text}".rstrip(), flush=True)
     print(f"{len(checks) - failed} of {len(checks)} as expected")
     return 1 if failed else 0
+
+
+def run_case(case, checks):
+    """One line a case, and one for each check that fails; 1 when any did."""
+    notes, reasons = attempt(checks)
+    text = ", ".join(f"{n} {t}".rstrip() for n, t in notes.items())
+    print(f"{'FAIL' if reasons else 'ok  '}  {case}: {text}", flush=True)
+    for name, reason in reasons.items():
+        print(f"      {name}: {reason}", flush=True)
+    return 1 if reasons else 0
