@@ -23,7 +23,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 base=$folder/minbase root=$folder/root
 [ -e "$base/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$base" > "$folder/debootstrap.log"
-rm -rf "$root"
+rm -rf --one-file-system "$root"
 cp -a "$base" "$root"
 
 # What tells the package clients where to look and whom to trust.
