@@ -1,5 +1,5 @@
-"""Reads the #include lines under src/ and include/ and the table layering.txt: fails on an arrow that
-the table does not allow, on a room without a row, and on a table whose own arrows point up.
+"""Reads the #include lines under src/ and include/ and the table layering.txt: fails on an arrow
+that the table does not allow, on a room without a row, and on a table whose own arrows point up.
 
 usage: layering_test.py ROOT
 """

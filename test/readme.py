@@ -15,7 +15,7 @@ import tempfile
 
 
 def blocks(text):
-    """Lists of (command, expected lines), one list a block: commands of a block build on another."""
+    """Lists of (command, expected lines), one list a block."""
     for body in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
         steps = []
         for line in body.splitlines():
@@ -33,7 +33,8 @@ def matches(expected, printed):
         if line.strip() == "...":
             pattern.append(r"(?:.*\n)*?")
         else:
-            pattern.append(r".*?".join(re.escape(p) for p in line.rstrip().split("...")) + r"[ \t]*\n")
+            parts = [re.escape(part) for part in line.rstrip().split("...")]
+            pattern.append(".*?".join(parts) + r"[ \t]*\n")
     return re.fullmatch("".join(pattern), printed) is not None
 
 

@@ -1,7 +1,7 @@
 """Writes a small safetensors file: write_safetensors.py FILE 'NAME DTYPE SHAPE HEX'...
 
-SHAPE is like 2x3; the HEX bytes (little-endian elements) are repeated to fill the tensor. Zero bytes
-become a hole, so that a large tensor costs no disk.
+SHAPE is like 2x3; the HEX bytes (little-endian elements) are repeated to fill the tensor. Zero
+bytes become a hole, so that a large tensor costs no disk.
 """
 import json
 import math

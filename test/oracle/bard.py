@@ -56,8 +56,9 @@ class Bard:
         peers.compare_tensors(have, expected_tensors("q4_0"), but=["output.weight"])
 
     def pure_by_peer(self, kind):
-        """Against llama.cpp's quantizer on our own f32 file; it may keep another type for the head."""
-        theirs = peers.llama_quantize(self.converted("f32"), self.folder / f"peer-{kind}.gguf", kind)
+        """Against llama.cpp's quantizer on our f32 file; it may keep another type for the head."""
+        theirs = self.folder / f"peer-{kind}.gguf"
+        peers.llama_quantize(self.converted("f32"), theirs, kind)
         have = peers.gguf_tensors(self.converted(kind, "--pure"))
         want = peers.gguf_tensors(theirs)
         packed = sum(t["type"] == kind.upper() for t in want.values())

@@ -43,8 +43,10 @@ def recast(*arguments):
 
 
 def convert(source, output, *options):
-    """`output` is a name below `source`'s caller's folder; returns it."""
+    """Returns `output`, a path."""
     recast("convert", source, "-o", output, "--no-manifest", *options)
+    if not output.exists():
+        raise Differs(f"exit 0 without {output.name}")
     return output
 
 
@@ -73,7 +75,6 @@ def llama_logits(model, ids):
 
 def llama_quantize(source, output, kind):
     llama("quantize", source, output, FILE_TYPES[kind], "pure")
-    return output
 
 
 def node(script, *arguments):
@@ -84,7 +85,8 @@ def node(script, *arguments):
 def gguf_tensors(path):
     """{name: {type, shape in the file's order, bytes, sha256}} by the gguf package."""
     return {t.name: {"type": t.tensor_type.name, "shape": [int(n) for n in t.shape],
-                     "bytes": int(t.n_bytes), "sha256": hashlib.sha256(t.data.tobytes()).hexdigest()}
+                     "bytes": int(t.n_bytes),
+                     "sha256": hashlib.sha256(t.data.tobytes()).hexdigest()}
             for t in gguf.GGUFReader(path).tensors}
 
 

@@ -23,8 +23,8 @@ from peers import Differs
 
 SOURCE = peers.SHARED / "models/bard"
 # Largest error of a block type, relative to the largest weight of its block of 32.
-BLOCK_ERROR = {"f32": 0, "f16": 2**-11, "bf16": 2**-8, "q8_0": 1 / 200, "q5_0": 1 / 15, "q5_1": 1 / 15,
-               "q4_0": 1 / 7, "q4_1": 1 / 7}
+BLOCK_ERROR = {"f32": 0, "f16": 2**-11, "bf16": 2**-8, "q8_0": 1 / 200,
+               "q5_0": 1 / 15, "q5_1": 1 / 15, "q4_0": 1 / 7, "q4_1": 1 / 7}
 
 
 class Written:
@@ -113,7 +113,8 @@ class Written:
     def mlx(self):
         """MLX hashes f16 values widened to f32."""
         want = load_file(SOURCE / "model.safetensors")
-        rows = [line.split() for line in peers.node("mlx_run.mjs", "list", self.half()).splitlines()]
+        listing = peers.node("mlx_run.mjs", "list", self.half())
+        rows = [line.split() for line in listing.splitlines()]
         have = {name: (dtype, shape, sha) for name, dtype, shape, sha in rows}
         wrong = []
         for name, tensor in want.items():

@@ -1,4 +1,4 @@
-"""Small reference models of each family: to GGUF like llama.cpp's converter, and back to the original.
+"""Small reference models of each family: to GGUF as llama.cpp's converter does it, and back.
 
 For each case: our GGUF holds the tensors and keys of reference.gguf and llama.cpp computes the same
 logits from both; a folder made from reference.gguf holds the original's tensors, transformers loads
@@ -86,7 +86,8 @@ class Case:
 
     @functools.cached_property
     def back(self):
-        options = [o for p, more in BACK_OPTIONS.items() if fnmatch.fnmatch(self.name, p) for o in more]
+        options = [option for pattern, more in BACK_OPTIONS.items()
+                   if fnmatch.fnmatch(self.name, pattern) for option in more]
         if self.name in BACK_CONFIG:
             config = self.folder / "config.json"
             config.write_text(json.dumps(BACK_CONFIG[self.name]))
