@@ -1,7 +1,7 @@
 #!/bin/bash
 # Sets up, builds and runs every test. The last line is "N passed, N failed, N skipped".
 #   --run       no set-up and no installs: works without a network once ./test.sh has run
-#   --label L   only the tests of one label (may repeat): unit e2e layering oracle refs asan tsan
+#   --label L   only the tests of one label (may repeat): unit slow e2e layering oracle refs asan tsan
 #   --list      print the tests and their labels instead of running them
 # Reference data is read from ../shared or $RECAST_SHARED; the independent runtimes that it names
 # are kept in $RECAST_ORACLES (default ~/.cache/recast/oracles). Without the data the tests that
@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-known=" unit e2e layering oracle refs asan tsan "
+known=" unit slow e2e layering oracle refs asan tsan "
 for label in "${labels[@]}"; do
   [[ $known == *" $label "* ]] || { echo "test.sh: no label '$label' among$known" >&2; exit 2; }
 done
@@ -48,7 +48,7 @@ fi
 
 # Each tree registers the tests it is for: asan and tsan under their own label.
 trees=()
-if wanted unit e2e layering oracle refs; then trees+=(release); fi
+if wanted unit slow e2e layering oracle refs; then trees+=(release); fi
 if wanted asan; then trees+=(asan); fi
 if wanted tsan; then trees+=(tsan); fi
 jobs=$(nproc)

@@ -4,6 +4,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "recast/error.h"
@@ -52,9 +53,13 @@ struct ConvertOptions {
   bool allow_requantize = false, allow_nonfinite = false;
   std::string allow_overflow;              // "clamp" or "inf"
   std::string verify = "sample";           // "none", "structure", "sample", "tensors"
-  std::string report;        // file, JSON by its extension else text
+  std::string report;        // file that the command line stores the document in
   bool provenance = true, manifest = true;
   bool tensor_sums = false, checksum = false;
+
+  // What was given explicitly, by option name and in order: the plan stores it, provenance records
+  // what acts on bytes, and an option without effect is a warning only when it was given.
+  std::vector<std::pair<std::string, std::string>> given;
 };
 
 // What was planned or done, as one document (schema: docs/schemas/report.json): source, outputs,

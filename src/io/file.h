@@ -18,7 +18,7 @@ struct Fingerprint {
 };
 
 // Bytes of a file, readable until the window is destroyed. Either a mapping or an own buffer; the
-// holder need not know.
+// holder need not know. A mapping whose file is cut reads as zeros from there on and says so.
 class Window {
  public:
   Window() = default;
@@ -26,8 +26,14 @@ class Window {
   Window& operator=(Window&&) noexcept;
   ~Window();
   std::span<const std::byte> bytes() const { return bytes_; }
+  // Whether a read of bytes() met the end of a file that became shorter: the bytes are worthless.
+  bool cut() const;
+  // False for a mapping that found no free guard: do not read it.
+  bool guarded() const { return base_ == nullptr || guard_ >= 0; }
 
   static Window own(std::vector<std::byte> buffer);                 // takes the buffer
+  // Takes the mapping of `length` bytes at `base` (page aligned) that holds `view`, and guards it
+  // against SIGBUS.
   static Window mapping(void* base, size_t length, std::span<const std::byte> view);
 
  private:
@@ -35,6 +41,7 @@ class Window {
   std::vector<std::byte> buffer_;
   void* base_ = nullptr;  // of a mapping; unmapped by the destructor
   size_t length_ = 0;
+  int guard_ = -1;  // its entry among the guarded mappings
 };
 
 // One input, open for reading. Thread safe. Every failure is an Error that names the file:
@@ -50,7 +57,8 @@ class File {
   // space of a large file.
   virtual Window window(uint64_t offset, uint64_t bytes) const = 0;
   virtual Fingerprint fingerprint() const = 0;
-  // Compares with the state of the file now. Throws input_changed.
+  // Compares with the state of the file now: rewritten, cut, or another file under its name throws
+  // input_changed. Deleted or linked elsewhere is fine: the bytes are the same.
   virtual void check_unchanged() const = 0;
 };
 
@@ -60,5 +68,12 @@ enum class ReadMode { mapped, stream };  // mmap windows, or pread into buffers
 // without hanging on them. A mapping that fails for want of address space falls back to pread; a
 // mapped file that is cut while a window is read gives `input_changed`, not a SIGBUS.
 std::shared_ptr<const File> open_file(const std::string& path, ReadMode mode = ReadMode::mapped);
+
+// The same for a descriptor, which it takes, of a file to be called `name`.
+std::shared_ptr<const File> adopt_file(int fd, std::string name, ReadMode mode);
+
+// Throws not_a_file with what it is, unless `fd` is a regular file with bytes of its own (the files
+// of /proc claim to be regular).
+void require_regular(int fd, const std::string& name);
 
 }  // namespace recast

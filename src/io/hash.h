@@ -37,6 +37,8 @@ class Sha256 {
  public:
   Sha256();
   ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
   void update(std::span<const std::byte> bytes);
   std::string hex();  // ends the hash; call once
 
@@ -44,7 +46,9 @@ class Sha256 {
   void* context_;
 };
 
-// CRC-32C (Castagnoli), as the journal uses it.
+// CRC-32C (Castagnoli), as the journal uses it; by the processor's instruction where it has one.
 uint32_t crc32c(std::span<const std::byte> bytes);
+// The same by the table alone: what other processors run.
+uint32_t crc32c_portable(std::span<const std::byte> bytes);
 
 }  // namespace recast

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "io/file.h"
 #include "io/hash.h"
 
@@ -31,9 +32,11 @@ struct OutputOptions {
   std::vector<OutputFileSpec> files;
   bool force = false;               // replace what exists
   bool make_folders = false;        // --mkdir
-  bool follow_links = false;        // --follow: write through a link instead of refusing it
-  bool skip_disk_check = false;
+  bool follow_links = false;        // --follow: where NAME is a link, write what it points at; the
+                                    // other files of a set are then beside that
+  bool skip_disk_check = false;     // and reserve no blocks: the file system may compress
   std::vector<Fingerprint> inputs;  // an output that is one of them is refused
+  std::vector<std::string> input_names;  // of `inputs`, in their order, to name the one it is
   // Journal: record completed batches so that the same plan continues after a crash.
   bool journal = false;
   uint64_t journal_batch_bytes = uint64_t{256} << 20;
@@ -84,6 +87,8 @@ class Output {
 
   // Notes for the user, such as "removed the part file of a dead run".
   virtual const std::vector<std::string>& notes() const = 0;
+  // What the user should know and --strict counts: little space left.
+  virtual const std::vector<Finding>& warnings() const = 0;
 };
 
 }  // namespace recast

@@ -63,7 +63,8 @@ class Value {
   Object* as_object() { return std::get_if<Object>(&data_); }
   const Number* as_number() const { return std::get_if<Number>(&data_); }
 
-  // The member of an object; null when this is no object or has no such member.
+  // The member of an object; null when this is no object or has no such member. Linear: to look up
+  // many keys of a large object (a vocabulary), walk as_object() once into an index of your own.
   const Value* find(std::string_view key) const;
   Value* find(std::string_view key);
   // Sets or appends a member. Requires: is_object() or is_null().
@@ -77,13 +78,15 @@ class Value {
 };
 
 struct ParseOptions {
-  std::string file;                        // to blame
+  std::string file;          // to blame
+  uint64_t base_offset = 0;  // of the text within `file`, added to every offset reported
   uint64_t limit_bytes = uint64_t{64} << 20;
   int limit_depth = 64;
 };
-// One JSON value and nothing after it but white space. Throws (kind corrupt unless said) json_syntax
-// with the offset, json_duplicate_key, json_depth and json_size (resource), json_utf8,
-// json_surrogate for a lone surrogate escape. Iterative: depth costs no stack.
+// One JSON value and nothing after it but white space. Throws (kind corrupt unless said)
+// json_syntax with the offset, json_duplicate_key, json_depth and json_size (resource), json_utf8,
+// json_surrogate for a lone surrogate escape. A number beyond the range of a double, a byte order
+// mark and a NUL byte are syntax errors. Iterative: depth costs no stack.
 Value parse(std::span<const std::byte> text, const ParseOptions& options);
 Value parse(std::string_view text, const ParseOptions& options);
 // The whole file. Throws empty_file, lfs_pointer, html_page by name before it complains of syntax.

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "arch/architecture.h"
+
+// From native names to roles and back: what makes N readers and N writers meet.
+namespace recast {
+
+// A tensor of the model, in the canonical form of its role: [out, in], rotary halves, parts apart.
+struct RoleTensor {
+  ValuePtr value;
+  std::string source;  // native name it came from
+};
+
+struct Canonical {
+  ModelFacts model;
+  std::map<RoleKey, RoleTensor> tensors;
+  struct Dropped {
+    std::string name, rule;
+  };
+  std::vector<Dropped> dropped;      // by a rule with a name
+  std::vector<std::string> unknown;  // not carried: a warning
+};
+
+// Gives every native tensor its role. Throws tensor_missing, tensor_twice, tensor_shape and
+// config_contradicts, each naming the tensor and the config key as the source spells it; up to two
+// further problems of the same sort are in Error::more.
+Canonical to_canonical(const Checkpoint& source, ModelFacts model,
+                       std::vector<Finding>& warnings);
+
+// Tensors of a convention, in the order of the table: model, layers, head. Adds what the convention
+// keeps as tensors and the other as config (rope factors).
+struct NativeTensor {
+  Tensor tensor;
+  std::vector<RoleKey> roles;  // more than one where the convention fuses or stacks
+};
+std::vector<NativeTensor> from_canonical(const Canonical& canonical, Convention convention);
+
+// The native name of a role: "blk.3.attn_q.weight". Empty when the convention does not hold it.
+std::string native_name(const TensorRow& row, Convention convention, const RoleKey& key);
+
+}  // namespace recast

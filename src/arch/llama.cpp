@@ -1,0 +1,66 @@
+#include "arch/blocks.h"
+#include "arch/families.h"
+
+// Llama, and Mistral, which has the same tensors, other class defaults and one window. GGUF holds
+// the rows of q and k in the order of interleaved rotary pairs.
+namespace recast {
+
+namespace {
+
+constexpr TensorRow attention[] = {
+    {Role::attn_q, {"model.layers.{}.self_attn.q_proj"}, {"blk.{}.attn_q", &permute_rope},
+     {Dim::q, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_k, {"model.layers.{}.self_attn.k_proj"}, {"blk.{}.attn_k", &permute_rope},
+     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_v, {"model.layers.{}.self_attn.v_proj"}, {"blk.{}.attn_v"},
+     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_output, {"model.layers.{}.self_attn.o_proj"}, {"blk.{}.attn_output"},
+     {Dim::hidden, Dim::q}, Needed::always, Needed::attention_bias},
+};
+constexpr KeyRow llama_keys[] = {
+    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false", ""},
+    {Fact::mlp_bias, "mlp_bias", KeyKind::flag, "false", ""},
+};
+constexpr KeyRow mistral_keys[] = {
+    {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, "8", "attention.head_count_kv"},
+    {Fact::sliding_window, "sliding_window", KeyKind::optional_integer, "4096", ""},
+};
+
+}  // namespace
+
+const Architecture llama = {
+    .name = "llama",
+    .classes = "LlamaForCausalLM LLaMAForCausalLM LlamaModel",
+    .gguf = "llama",
+    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
+                blocks::gated_ffn, blocks::head},
+    .keys = {blocks::decoder_keys, blocks::kv_heads_default_heads, blocks::head_dim_default_hidden,
+             blocks::rms_norm, blocks::rope_base, llama_keys, blocks::untied},
+    .constants = R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
+                     "pretraining_tp": 1, "use_cache": true})",
+    .prefixes = "model.",
+    .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
+    .dropped = ".rotary_emb.inv_freq",
+    .gguf_rope_dim = true,
+    .gguf_vocab_size = true,
+};
+
+const Architecture mistral = {
+    .name = "mistral",
+    .classes = "MistralForCausalLM MistralModel",
+    .gguf = "llama",
+    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
+                blocks::gated_ffn, blocks::head},
+    .keys = {blocks::decoder_keys, mistral_keys, blocks::head_dim_default_hidden, blocks::rms_norm,
+             blocks::rope_base, blocks::untied},
+    .constants = R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
+                     "use_cache": true})",
+    .prefixes = "model.",
+    .ignored = {{"sliding_window", "null 0", "attends to every earlier token"},
+                {"hidden_act", "\"silu\"", "computes SiLU"}},
+    .dropped = ".rotary_emb.inv_freq",
+    .gguf_rope_dim = true,
+    .gguf_vocab_size = true,
+};
+
+}  // namespace recast

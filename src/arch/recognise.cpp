@@ -1,0 +1,121 @@
+#include "arch/recognise.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace recast {
+
+namespace {
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+const std::string* text_member(const json::Value& config, std::string_view key) {
+  const json::Value* value = config.find(key);
+  return value ? value->as_string() : nullptr;
+}
+
+std::string class_of(const json::Value& config) {
+  const json::Value* list = config.find("architectures");
+  const json::Array* array = list ? list->as_array() : nullptr;
+  const std::string* name = array && !array->empty() ? array->front().as_string() : nullptr;
+  return name ? *name : "";
+}
+
+const Architecture* by_gguf_name(std::string_view name) {
+  for (const Architecture* arch : all_architectures())
+    if (arch->gguf == name) return arch;
+  return nullptr;
+}
+
+// Whether `name` is an instance of a template with one number for "{}".
+bool matches(std::string_view name, std::string_view pattern) {
+  const size_t at = pattern.find("{}");
+  if (at == std::string_view::npos) return name.starts_with(pattern) && !pattern.empty();
+  if (!name.starts_with(pattern.substr(0, at))) return false;
+  name.remove_prefix(at);
+  size_t digits = 0;
+  while (digits < name.size() && std::isdigit(static_cast<unsigned char>(name[digits]))) ++digits;
+  return digits > 0 && name.substr(digits).starts_with(pattern.substr(at + 2));
+}
+
+// Share of the file's tensors whose names the family knows, in percent.
+int share(const Checkpoint& source, const Architecture& arch) {
+  if (source.tensors.empty()) return 0;
+  size_t known = 0;
+  for (const Tensor& tensor : source.tensors) {
+    bool found = false;
+    for (const auto& group : arch.tensors)
+      for (const TensorRow& row : group)
+        found = found || matches(tensor.name, row.cell(source.convention).name);
+    known += found ? 1 : 0;
+  }
+  return static_cast<int>(known * 100 / source.tensors.size());
+}
+
+Recognition by_config(const Checkpoint& source) {
+  const std::string name = class_of(source.config);
+  if (!name.empty()) {
+    if (const Architecture* arch = find_architecture(name))
+      return {arch, fmt::format("config.json: architectures[0] is {}", printable(name)), name};
+    return {nullptr, "config.json: architectures[0]", name};
+  }
+  if (const std::string* type = text_member(source.config, "model_type"))
+    return {find_architecture(*type), fmt::format("config.json: model_type is {}", printable(*type)),
+            *type};
+  return {};
+}
+
+}  // namespace
+
+const Architecture* find_architecture(std::string_view name) {
+  for (const Architecture* arch : all_architectures()) {
+    if (same_word(arch->name, name)) return arch;
+    for (const std::string_view list : {arch->aliases, arch->classes})
+      for (const std::string_view word : words(list))
+        if (same_word(word, name)) return arch;
+  }
+  return nullptr;
+}
+
+Recognition recognise(const Checkpoint& source, std::string_view model_type) {
+  if (!model_type.empty())
+    return {find_architecture(model_type), "--model-type", std::string(model_type)};
+  if (const MetaValue* own = source.metadata.find("recast.model_type"); own && own->as_string())
+    if (const Architecture* arch = find_architecture(*own->as_string()))
+      return {arch, "recast.model_type in the file", *own->as_string()};
+  if (source.config.is_object())
+    if (Recognition r = by_config(source); !r.found.empty()) return r;
+  if (const MetaValue* value = source.metadata.find("general.architecture"))
+    if (const std::string* name = value->as_string())
+      return {by_gguf_name(*name), fmt::format("general.architecture is {}", printable(*name)),
+              *name};
+  return {};
+}
+
+Recognition require_architecture(const Checkpoint& source, std::string_view model_type) {
+  Recognition r = recognise(source, model_type);
+  if (r.arch) return r;
+  const Architecture* nearest = nullptr;
+  int best = 0;
+  for (const Architecture* arch : all_architectures())
+    if (const int s = share(source, *arch); s > best) {
+      best = s;
+      nearest = arch;
+    }
+  fail(codes::unknown_architecture,
+       {.where = r.evidence,
+        .expected = nearest ? fmt::format("one of recast list archs; the names match {} best ({} % "
+                                          "of the tensors)",
+                                          nearest->name, best)
+                            : "one of recast list archs",
+        .found = r.found.empty() ? "no name of an architecture" : printable(r.found),
+        .file = source.config_file});
+}
+
+}  // namespace recast

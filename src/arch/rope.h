@@ -1,0 +1,29 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "arch/architecture.h"
+
+// Position scaling of rotary embeddings in every spelling.
+namespace recast {
+
+// Reads rope_parameters, or rope_theta + rope_scaling (`type` or `rope_type`; "su" is longrope), into
+// model.rope, Fact::rope_theta and Fact::partial_rotary. Two spellings that disagree are a warning.
+void read_rope_config(const json::Value& config, const std::string& file, ModelFacts& model,
+                      std::vector<Finding>& warnings);
+// Both spellings: rope_parameters, and rope_theta with rope_scaling.
+void write_rope_config(const ModelFacts& model, json::Value& config);
+
+// The rope.* keys of GGUF, and back. `tensors` are the checkpoint's, for the factor tensors.
+void write_rope_metadata(const ModelFacts& model, const std::string& prefix, Metadata& metadata);
+void read_rope_metadata(const Checkpoint& source, const std::string& prefix, ModelFacts& model,
+                        std::vector<Finding>& warnings);
+
+// Factors that a GGUF holds as f32 tensors: rope_freqs for llama3, long and short for longrope.
+std::vector<std::pair<Role, std::vector<float>>> rope_tensors(const ModelFacts& model);
+
+// Rotary dimensions of one head.
+int64_t rope_dimensions(const ModelFacts& model);
+
+}  // namespace recast

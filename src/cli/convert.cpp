@@ -1,0 +1,208 @@
+#include "recast/convert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/memory_budget.h"
+#include "cli/commands.h"
+#include "cli/document.h"
+#include "cli/quote.h"
+#include "cli/report_text.h"
+#include "cli/session.h"
+#include "cli/signals.h"
+#include "cli/text_file.h"
+
+namespace recast::cli {
+namespace {
+
+// Options of which at most one may be given: each says what the other denies.
+constexpr std::pair<std::string_view, std::string_view> contradictions[] = {
+    {"verify", "no-verify"},
+    {"verify", "validate"},
+    {"validate", "no-verify"},
+    {"tokenizer", "no-tokenizer"},
+    {"preserve-metadata", "no-preserve-metadata"},
+    {"restart", "resume"},
+    {"plan", "apply"},
+    {"split", "split-max-size"}};
+
+// Of a pair the environment loses against the command line; two flags contradict each other.
+void check_contradictions(const Parsed& parsed) {
+  const auto flag = [&](std::string_view name) {
+    return std::any_of(parsed.given.begin(), parsed.given.end(), [&](const Given& given) {
+      return given.row->name == name && !given.from_environment;
+    });
+  };
+  for (const auto& [one, other] : contradictions)
+    if (flag(one) && flag(other))
+      fail(codes::conflicting_options, {.where = fmt::format("--{} and --{}", one, other)});
+}
+
+ConvertOptions read_options(const Parsed& parsed) {
+  check_contradictions(parsed);
+  ConvertOptions options;
+  for (const Given& given : parsed.given) {
+    if (!given.row->set) continue;
+    try {
+      given.row->set(options, given.value);
+    } catch (Error& error) {
+      // Only here it is known which spelling the value came from.
+      error.where = given.from_environment ? environment_name(*given.row)
+                                           : fmt::format("--{}", given.row->name);
+      throw;
+    }
+  }
+  options.source = parsed.operands[0];
+  if (parsed.operands.size() < 2) return options;
+  const bool by_flag = std::any_of(parsed.given.begin(), parsed.given.end(), [](const Given& g) {
+    return g.row->name == "output" && !g.from_environment;
+  });
+  if (by_flag)
+    fail(codes::conflicting_options,
+         {.where = "the second argument and --output",
+          .found = fmt::format("\"{}\" and \"{}\"", printable(parsed.operands[1]),
+                               printable(options.output))});
+  options.output = parsed.operands[1];
+  return options;
+}
+
+// Planning before the run itself plans: stages and notes come again, warnings are told apart.
+struct SilentProgress : Progress {
+  explicit SilentProgress(Progress& to) : warnings_to(to) {}
+  void begin(Stage, uint64_t) override {}
+  void advance(Stage, uint64_t, std::string_view) override {}
+  void end(Stage) override {}
+  void warn(const Finding& warning) override { warnings_to.warn(warning); }
+  Progress& warnings_to;
+};
+
+constexpr uint64_t shown_above_bytes = uint64_t{1} << 30;
+constexpr double shown_above_s = 10;
+
+// Every run states its plan first; on a terminal a short one would only be noise.
+void show_plan(Session& session, const ConvertOptions& options) {
+  SilentProgress silent(session.progress());
+  Report planned = plan(options, silent);
+  session.progress().set_title(report_title(planned));
+  const bool is_long = output_bytes(planned) > shown_above_bytes ||
+                       real_at(planned, {"time", "estimate_s"}) > shown_above_s;
+  const bool as_events = session.args().value("progress") == "json";
+  if ((is_long || session.verbose()) && !as_events)
+    session.say(report_text(planned, true, session.verbose(), session.err()));
+  session.progress().event("plan", {{"plan", std::move(planned)}});
+}
+
+// A dry run exits as the run would refuse: by the first refusal.
+int show_refusals(Session& session, const json::Value& report) {
+  int code = 0;
+  for (const json::Value& refusal : array_at(report, {"refusals"})) {
+    const Error error = error_from_json(refusal);
+    if (code == 0) code = exit_code(error.code->kind);
+    if (!session.json()) session.show(error);
+  }
+  return code;
+}
+
+int dry_run(Session& session, const ConvertOptions& options) {
+  Report report = plan(options, session.progress());
+  if (!options.plan.empty()) write_text_file(options.plan, json::write(report, 2) + "\n", "--plan");
+  session.progress().event("result", {{"result", report}});
+  session.progress().finish();
+  session.show_warnings();
+  const int code = show_refusals(session, report);
+  if (session.json()) {
+    session.print_document(std::move(report));
+    return code;
+  }
+  std::string text = report_text(report, true, true, session.out());
+  if (options.plan.empty())
+    text += "Nothing was written. Run without -n to start.\n";
+  else
+    text += fmt::format("Stored. recast convert --apply {} runs it.\n", shell_quoted(options.plan));
+  session.print(text);
+  return code;
+}
+
+void show_result(Session& session, const ConvertOptions& options, Report report) {
+  session.progress().event("result", {{"result", report}});
+  session.progress().finish();
+  session.show_warnings();
+  session.say(report_text(report, false, session.verbose(), session.err()));
+  if (!options.report.empty()) {
+    const bool as_json = options.report.ends_with(".json");
+    write_text_file(options.report,
+                    as_json ? json::write(report, 2) + "\n" : report_text(report, false, true, {}),
+                    "--report");
+  }
+  if (session.json()) return session.print_document(std::move(report));
+  if (session.quiet() > 1) return;
+  std::string paths;
+  for (const json::Value& output : array_at(report, {"outputs"}))
+    paths += text_at(output, {"path"}) + "\n";
+  session.print(paths);
+}
+
+// The command that continues is the one that was given.
+int show_stopped(Session& session, Error error) {
+  const char* requeue = session.environment()("RECAST_REQUEUE");
+  int code = Interrupts::exit_code();
+  if (code == 0) code = exit_code(error.code->kind);
+  if (requeue && std::string_view(requeue) == "1") code = exit_code(ErrorKind::interrupted);
+  if (error.fix.empty()) {
+    error.fix = "again: recast";
+    for (const std::string& word : session.arguments())
+      error.fix.append(" ").append(shell_quoted(word));
+  }
+  session.show_warnings();
+  session.progress().event("error", {{"error", message_json(error, {.exit = code})}});
+  session.show(error, code);
+  return code;
+}
+
+int run_convert(Session& session) {
+  const ConvertOptions options = read_options(session.args());
+  if (options.report.ends_with(".html"))
+    fail(codes::bad_value, {.where = "--report",
+                            .expected = "a name that ends in .json or .txt",
+                            .found = printable(options.report)});
+  session.set_memory_limit(options.memory ? options.memory : default_memory_limit());
+  ProgressStream& progress = session.progress();
+  progress.note(fmt::format("reading {}", options.source));
+  if (options.dry_run || !options.plan.empty()) return dry_run(session, options);
+
+  Interrupts interrupts(
+      [&] { progress.note("stopping after the current step (Ctrl-C again to stop now)"); },
+      [&] { progress.status(); });
+  progress.start_clock();
+  try {
+    if (session.quiet() == 0 && options.apply.empty()) show_plan(session, options);
+    show_result(session, options, convert(options, progress, interrupts.token()));
+  } catch (const Error& error) {
+    if (error.code->kind != ErrorKind::cancelled) throw;
+    return show_stopped(session, error);
+  }
+  return 0;
+}
+
+}  // namespace
+
+const Command convert_command = {
+    .name = "convert",
+    .aliases = "c",
+    .purpose = "Convert a model to another format, precision or shard layout",
+    .operands = "SOURCE [-o DEST | DEST]",
+    .least = 1,
+    .most = 2,
+    .examples = {{{"convert ./Qwen3-8B -o qwen3-8b.gguf", "keep the source precision"},
+                  {"convert ./Qwen3-8B -t gguf:Q4_0", "quantize, derive the name"},
+                  {"convert -n big/ -t gguf:Q8_0", "will it fit? no output"}}},
+    .frequent = "output to from quant precision dry-run memory threads verify force",
+    .options = convert_options(),
+    .text =
+        "The content of SOURCE decides its format, the extension of DEST or --to that of the "
+        "output. The path of the output goes to standard output, everything else to standard "
+        "error. Sizes take K M G T (powers of 1024), KB MB GB TB and KiB MiB GiB TiB.",
+    .run = run_convert};
+
+}  // namespace recast::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace recast::cli {
+
+// `text` as one word of a POSIX shell, quoted only when it needs to be.
+std::string shell_quoted(std::string_view text);
+
+}  // namespace recast::cli

@@ -1,0 +1,157 @@
+#include "cli/report_text.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/document.h"
+#include "cli/table.h"
+#include "cli/units.h"
+
+namespace recast::cli {
+namespace {
+
+// Joins what is not empty.
+std::string listed(std::initializer_list<std::string> parts) {
+  std::string out;
+  for (const std::string& part : parts)
+    if (!part.empty()) out.append(out.empty() ? "" : ", ").append(part);
+  return out;
+}
+
+std::string bits_text(const json::Value& of) {
+  const double bits = real_at(of, {"bits_per_weight"});
+  return bits > 0 ? fmt::format("{:.2f} bits/weight", bits) : "";
+}
+
+std::string source_text(const json::Value& report) {
+  const uint64_t files = number_at(report, {"source", "files"});
+  const uint64_t parameters = number_at(report, {"source", "parameters"});
+  return fmt::format(
+      "{}   {}", text_at(report, {"source", "path"}),
+      listed({text_at(report, {"source", "format"}), files > 1 ? plural(files, "file") : "",
+              bytes_text(number_at(report, {"source", "bytes"})),
+              text_at(report, {"source", "dtype"}), text_at(report, {"source", "architecture"}),
+              parameters ? plural(parameters, "parameter") : ""}));
+}
+
+std::string share_text(uint64_t part, uint64_t whole) {
+  if (whole == 0) return "";
+  return fmt::format("{:.1f} % of the source",
+                     100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string output_text(const json::Value& report) {
+  const json::Array& outputs = array_at(report, {"outputs"});
+  if (outputs.empty()) return "";
+  const json::Value& first = outputs.front();
+  const uint64_t bytes = output_bytes(report);
+  return fmt::format(
+      "{}{}   {}", text_at(first, {"path"}), outputs.size() > 1 ? " ..." : "",
+      listed({text_at(first, {"format"}), text_at(first, {"type"}),
+              outputs.size() > 1 ? plural(outputs.size(), "file") : "", bytes_text(bytes),
+              bits_text(first), share_text(bytes, number_at(report, {"source", "bytes"}))}));
+}
+
+std::string types_text(const json::Value& report) {
+  std::string out;
+  for (const auto& [type, count] : object_at(report, {"types"}))
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", type, json::write(count));
+  const json::Value* tensors = at(report, {"tensors"});
+  if (!tensors) return out;
+  return fmt::format("{} ({} copied, {} converted, {} quantized)", out,
+                     number_at(*tensors, {"copied"}), number_at(*tensors, {"converted"}),
+                     number_at(*tensors, {"quantized"}));
+}
+
+std::string memory_text(const json::Value& report) {
+  const uint64_t peak = number_at(report, {"memory", "peak"});
+  const uint64_t limit = number_at(report, {"memory", "limit"});
+  if (peak == 0) return fmt::format("limit {}", bytes_text(limit));
+  return fmt::format("{} at peak (limit {})", bytes_text(peak), bytes_text(limit));
+}
+
+std::string disk_text(const json::Value& report) {
+  const std::string needed = bytes_text(number_at(report, {"disk", "needed"}));
+  if (!at(report, {"disk", "free"})) return needed + " needed";
+  return fmt::format("{} needed, {} free", needed, bytes_text(number_at(report, {"disk", "free"})));
+}
+
+std::string time_text(const json::Value& report, bool planned, bool details) {
+  if (planned) {
+    const json::Value* estimate = at(report, {"time", "estimate_s"});
+    return estimate ? fmt::format("about {}", duration_text(estimate->as_double().value_or(0)))
+                    : "";
+  }
+  std::string out;
+  if (at(report, {"time", "total_s"})) out = duration_text(real_at(report, {"time", "total_s"}));
+  if (!details && !out.empty()) return out;
+  std::string stages;
+  for (const auto& [stage, seconds] : object_at(report, {"time", "stages"}))
+    stages += fmt::format("{}{} {}", stages.empty() ? "" : ", ", stage,
+                          duration_text(seconds.as_double().value_or(0)));
+  return out.empty() || stages.empty() ? out + stages : fmt::format("{} ({})", out, stages);
+}
+
+std::string verified_text(const json::Value& report) {
+  const std::string level = text_at(report, {"verification", "level"});
+  if (level.empty() || level == "none") return level.empty() ? "" : "hashes only";
+  const uint64_t tensors = number_at(report, {"verification", "tensors"});
+  std::string out = level;
+  if (tensors) out += fmt::format(": {} against the source", plural(tensors, "tensor"));
+  if (at(report, {"verification", "max_error"}))
+    out += fmt::format(", largest relative RMSE {:.4g}",
+                       real_at(report, {"verification", "max_error"}));
+  return out;
+}
+
+}  // namespace
+
+uint64_t output_bytes(const json::Value& report) {
+  uint64_t bytes = 0;
+  for (const json::Value& output : array_at(report, {"outputs"}))
+    bytes += number_at(output, {"bytes"});
+  return bytes;
+}
+
+std::string report_title(const json::Value& report) {
+  const std::filesystem::path source(text_at(report, {"source", "path"}));
+  const std::string name =
+      (source.has_filename() ? source.filename() : source.parent_path().filename()).string();
+  std::string target;
+  if (!array_at(report, {"outputs"}).empty()) {
+    const json::Value& output = array_at(report, {"outputs"}).front();
+    target = text_at(output, {"format"}) + " " + text_at(output, {"type"});
+  }
+  return escape_controls(
+      fmt::format("{}  {} -> {}", name, text_at(report, {"source", "dtype"}), target));
+}
+
+std::string report_text(const json::Value& report, bool planned, bool details,
+                        const Terminal& terminal) {
+  std::string out;
+  const auto field = [&](std::string_view label, const std::string& text) {
+    if (!text.empty()) out += render_field(label, text, terminal);
+  };
+  const auto each = [&](std::string_view label, std::string_view key) {
+    for (const json::Value& item : array_at(report, {key})) field(label, value_text(item));
+  };
+  field("source", source_text(report));
+  if (details) field("detected", text_at(report, {"source", "evidence"}));
+  field("output", output_text(report));
+  field("types", types_text(report));
+  if (!planned) field("verified", verified_text(report));
+  field("memory", memory_text(report));
+  if (planned) field("disk", disk_text(report));
+  field("time", time_text(report, planned, details));
+  if (planned || details) each("kept", "kept");
+  if (details)
+    for (const json::Value& pair : array_at(report, {"mapped"}))
+      field("mapped", fmt::format("{} -> {}", text_at(pair, {"from"}), text_at(pair, {"to"})));
+  each("dropped", "dropped");
+  each("assumed", "assumptions");
+  each("note", "notes");
+  return out;
+}
+
+}  // namespace recast::cli

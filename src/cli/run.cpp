@@ -1,0 +1,140 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "cli/help.h"
+#include "cli/quote.h"
+
+namespace recast::cli {
+namespace {
+
+std::string command_line(const std::vector<std::string>& arguments) {
+  std::string out = "recast";
+  for (const std::string& word : arguments) out.append(" ").append(shell_quoted(word));
+  return out;
+}
+
+Error internal_error(const char* text, const std::vector<std::string>& arguments) {
+  utsname system{};
+  uname(&system);
+  return Error(codes::bug, {.where = command_line(arguments),
+                            .found = text,
+                            .fix = fmt::format(
+                                "please report this with the lines above; recast {}, "
+                                "{} {} {}",
+                                RECAST_VERSION, system.sysname, system.release, system.machine)});
+}
+
+// Before a command line is understood nobody knows whether JSON is wanted; the plain word decides.
+bool says(const std::vector<std::string>& arguments, std::string_view flag) {
+  return std::find(arguments.begin(), arguments.end(), flag) != arguments.end();
+}
+
+int show_early(const Error& error, const std::vector<std::string>& arguments,
+               const Streams& streams) {
+  const bool as_json = says(arguments, "--json") || says(arguments, "--json-errors");
+  const Terminal terminal = streams.err_terminal(
+      says(arguments, "--color=never") ? ColorMode::never : ColorMode::automatic);
+  streams.err(as_json ? json::write(message_json(error)) + "\n" : render_message(error, terminal));
+  return exit_code(error.code->kind);
+}
+
+int show_help(const Parsed& parsed, const Streams& streams) {
+  const bool full = parsed.help == HelpWish::full;
+  if (parsed.command)
+    streams.out(full ? full_help(*parsed.command) : brief_help(*parsed.command));
+  else
+    streams.out(full ? full_help() : brief_help());
+  return 0;
+}
+
+int fail_session(Session& session, const Error& error) {
+  session.show_warnings();
+  if (session.has_progress()) session.progress().event("error", {{"error", message_json(error)}});
+  session.show(error);
+  return exit_code(error.code->kind);
+}
+
+// `command` returns an exit code; whatever it throws becomes a message and a code.
+template <typename Command>
+int guarded(const std::vector<std::string>& arguments, Command command,
+            const std::function<int(const Error&)>& show) {
+  try {
+    return command();
+  } catch (const OutputClosed&) {
+    return 0;
+  } catch (const Error& error) {
+    return show(error);
+  } catch (const std::bad_alloc&) {
+    return show(Error(codes::out_of_memory, {.found = "an allocation failed"}));
+  } catch (const std::exception& error) {
+    return show(internal_error(error.what(), arguments));
+  }
+}
+
+int run_session(Session& session, const std::vector<std::string>& arguments) {
+  return guarded(
+      arguments, [&] { return session.finish(session.args().command->run(session)); },
+      [&](const Error& error) { return fail_session(session, error); });
+}
+
+void write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      if (fd == STDERR_FILENO) return;  // nobody is left to tell
+      if (errno == EPIPE) throw OutputClosed();
+      fail(codes::text_unwritable, {.where = "standard output", .found = std::strerror(errno)});
+    }
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& arguments, const Streams& streams) {
+  const auto early = [&](const Error& error) { return show_early(error, arguments, streams); };
+  return guarded(
+      arguments,
+      [&] {
+        Parsed parsed = parse(arguments, streams.environment);
+        if (parsed.help != HelpWish::none) return show_help(parsed, streams);
+        if (parsed.version) parsed.command = &version_command;
+        if (!parsed.command) {
+          streams.err(brief_help());
+          return exit_code(ErrorKind::invalid_argument);
+        }
+        Session session(std::move(parsed), streams, arguments);
+        return run_session(session, arguments);
+      },
+      early);
+}
+
+Streams process_streams() {
+  // A closed pipe is an error of write() here, never the end of a conversion half done.
+  std::signal(SIGPIPE, SIG_IGN);
+  const Environment environment = [](const char* name) -> const char* { return std::getenv(name); };
+  return {.out = [](std::string_view text) { write_all(STDOUT_FILENO, text); },
+          .err = [](std::string_view text) { write_all(STDERR_FILENO, text); },
+          .out_terminal =
+              [environment](ColorMode mode) {
+                return describe_terminal(STDOUT_FILENO, mode, environment);
+              },
+          .err_terminal =
+              [environment](ColorMode mode) {
+                return describe_terminal(STDERR_FILENO, mode, environment);
+              },
+          .environment = environment};
+}
+
+}  // namespace recast::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// The definitions: what each packing means, one value or block at a time. The vector kernels give
+// the same bytes; they are tested against these, and a CPU without vectors runs these.
+// Arguments as in Codec: n elements, a multiple of the block; no alignment; never fails.
+namespace recast::codec::scalar {
+
+void decode_f16(const std::byte* source, float* destination, int64_t n);
+void encode_f16(const float* source, std::byte* destination, int64_t n);
+void decode_bf16(const std::byte* source, float* destination, int64_t n);
+void encode_bf16(const float* source, std::byte* destination, int64_t n);
+
+void decode_q4_0(const std::byte* source, float* destination, int64_t n);
+void encode_q4_0(const float* source, std::byte* destination, int64_t n);
+void decode_q4_1(const std::byte* source, float* destination, int64_t n);
+void encode_q4_1(const float* source, std::byte* destination, int64_t n);
+void decode_q5_0(const std::byte* source, float* destination, int64_t n);
+void encode_q5_0(const float* source, std::byte* destination, int64_t n);
+void decode_q5_1(const std::byte* source, float* destination, int64_t n);
+void encode_q5_1(const float* source, std::byte* destination, int64_t n);
+void decode_q8_0(const std::byte* source, float* destination, int64_t n);
+void encode_q8_0(const float* source, std::byte* destination, int64_t n);
+
+}  // namespace recast::codec::scalar

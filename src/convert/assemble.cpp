@@ -1,0 +1,430 @@
+#include "convert/assemble.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "arch/canonical.h"
+#include "arch/facts.h"
+#include "arch/recognise.h"
+#include "codec/codecs.h"
+#include "convert/carry.h"
+#include "convert/float_types.h"
+#include "convert/tokenizer_source.h"
+#include "model/general_metadata.h"
+#include "model/metadata_override.h"
+#include "tensor/lazy_ops.h"
+
+namespace recast {
+
+namespace {
+
+// A base with the members of a partial config laid over it.
+json::Value overlaid(json::Value base, const json::Value& overlay) {
+  if (base.is_null()) base = json::Value(json::Object{});
+  if (const json::Object* members = overlay.as_object())
+    for (const auto& [key, value] : *members) base.set(key, value);
+  return base;
+}
+
+CastOptions cast_options(const ConvertOptions& options) {
+  return {.clamp_overflow = options.allow_overflow == "clamp",
+          .replace_nonfinite = options.allow_nonfinite};
+}
+
+// The most frequent type by bytes, for the name and the report.
+std::string main_type(const Checkpoint& checkpoint) {
+  std::map<std::string_view, uint64_t> bytes;
+  for (const Tensor& tensor : checkpoint.tensors) bytes[tensor.codec().name] += tensor.bytes();
+  std::string_view best = "";
+  uint64_t most = 0;
+  for (const auto& [name, n] : bytes)
+    if (n > most) {
+      most = n;
+      best = name;
+    }
+  return std::string(best);
+}
+
+// torch's spelling of a float type, for `dtype`.
+std::string torch_dtype(const Codec& codec) {
+  if (&codec == &codec::f16) return "float16";
+  if (&codec == &codec::bf16) return "bfloat16";
+  if (&codec == &codec::f64) return "float64";
+  return "float32";
+}
+
+// The float type that most matrices of the source have; f32 when they are packed.
+const Codec& usual_float(const std::vector<Tensor>& tensors) {
+  std::map<const Codec*, uint64_t> bytes;
+  for (const Tensor& tensor : tensors)
+    if (tensor.codec().kind == CodecKind::floating && tensor.codec().encode)
+      bytes[&tensor.codec()] += tensor.bytes();
+  const Codec* best = &codec::f32;
+  uint64_t most = 0;
+  for (const auto& [codec, n] : bytes)
+    if (n > most) {
+      most = n;
+      best = codec;
+    }
+  return *best;
+}
+
+class Assembler {
+ public:
+  Assembler(const Request& request, const Checkpoint& source)
+      : request_(request), options_(request.options), source_(source) {}
+
+  Target run() {
+    target_.warnings = source_.warnings;
+    target_.checkpoint.convention = request_.to->convention;
+    target_.checkpoint.name = source_.name;
+    config_ = source_.convention == Convention::hf && source_.config.is_null() &&
+                      request_.model_config.is_null()
+                  ? json::Value(nullptr)
+                  : overlaid(source_.config, request_.model_config);
+    config_file_ = source_.config_file.empty() ? request_.model_config_file : source_.config_file;
+    if (request_.from == request_.to && !request_.asks_for_change()) return copy();
+    const bool crosses = source_.convention != request_.to->convention;
+    if (crosses || request_.to->holds_config) recognise_or_refuse(crosses);
+    if (crosses)
+      cross();
+    else
+      keep_names();
+    if (request_.to->convention == Convention::gguf)
+      finish_gguf(crosses);
+    else
+      finish_hf(crosses);
+    target_.config = config_;
+    target_.type = target_.type.empty() ? main_type(target_.checkpoint) : target_.type;
+    name_target();
+    return std::move(target_);
+  }
+
+ private:
+  Checkpoint& out() { return target_.checkpoint; }
+  std::vector<Finding>& warnings() { return target_.warnings; }
+  bool to_gguf() const { return request_.to->convention == Convention::gguf; }
+
+  // the files as they are.
+  Target copy() {
+    target_.raw_copy = true;
+    target_.checkpoint = source_;
+    target_.origins.resize(source_.tensors.size());
+    for (size_t i = 0; i < source_.tensors.size(); ++i)
+      target_.origins[i].sources = {source_.tensors[i].name};
+    target_.notes.emplace_back(
+        "same format and nothing to change: a byte copy of the validated files");
+    target_.config = config_;
+    target_.type = main_type(source_);
+    const Recognition r = recognise(source_, options_.model_type);
+    target_.arch = r.arch;
+    target_.arch_evidence = r.evidence;
+    name_target();
+    return std::move(target_);
+  }
+
+  void recognise_or_refuse(bool needed) {
+    Checkpoint stated;  // what recognition may look at, with the laid-over config
+    stated.convention = source_.convention;
+    stated.tensors = source_.tensors;
+    stated.metadata = source_.metadata;
+    stated.config = config_;
+    stated.config_file = config_file_;
+    if (needed && source_.convention == Convention::hf && config_.is_null())
+      fail(codes::needs_config, {.expected = "config.json with at least model_type, hidden_size, "
+                                             "num_hidden_layers and num_attention_heads",
+                                 .file = options_.source});
+    if (!needed && source_.convention == Convention::hf && config_.is_null())
+      fail(codes::needs_config, {.file = options_.source});
+    const Recognition r = needed ? require_architecture(stated, options_.model_type)
+                                 : recognise(stated, options_.model_type);
+    target_.arch = r.arch;
+    target_.arch_evidence = r.evidence;
+    if (!r.arch) return;
+    if (source_.convention == Convention::hf) {
+      facts_ = facts_from_config(*r.arch, config_, config_file_, warnings());
+    } else {
+      restored_ = restore_config(source_.metadata);
+      if (!options_.model_type.empty())
+        restored_ = without(std::move(restored_), {"model_type", "architectures"});
+      facts_ = facts_from_gguf(*r.arch, source_, overlaid(restored_, request_.model_config),
+                               warnings());
+    }
+    for (const std::string& assumption : facts_.assumptions)
+      target_.assumptions.push_back(assumption);
+  }
+
+  // Another convention: names and forms through the roles of the architecture.
+  void cross() {
+    Canonical canonical = to_canonical(source_, facts_, warnings());
+    facts_ = canonical.model;
+    for (const Canonical::Dropped& d : canonical.dropped)
+      target_.dropped.push_back(fmt::format("{} ({})", d.name, d.rule));
+    report_unknown(canonical.unknown);
+    if (!to_gguf()) canonical = narrowed(std::move(canonical));
+    for (NativeTensor& native : from_canonical(canonical, request_.to->convention)) {
+      Origin origin;
+      for (const RoleKey& key : native.roles)
+        if (const auto it = canonical.tensors.find(key); it != canonical.tensors.end())
+          if (std::find(origin.sources.begin(), origin.sources.end(), it->second.source) ==
+              origin.sources.end())
+            origin.sources.push_back(it->second.source);
+      out().tensors.push_back(std::move(native.tensor));
+      target_.origins.push_back(std::move(origin));
+    }
+  }
+
+  void report_unknown(const std::vector<std::string>& unknown) {
+    if (unknown.empty()) return;
+    std::string names;
+    for (size_t i = 0; i < unknown.size() && i < 3; ++i)
+      names += fmt::format("{}\"{}\"", i ? ", " : "", printable(unknown[i]));
+    if (unknown.size() > 3) names += fmt::format(" and {} more", unknown.size() - 3);
+    warnings().push_back(Error(codes::unknown_tensor,
+                               {.where = tensor_where(unknown.front()),
+                                .found = fmt::format("{}: {}", unknown.size(), names),
+                                .file = options_.source}));
+    for (const std::string& name : unknown)
+      target_.dropped.push_back(fmt::format("{} (not known to {})", name, facts_.arch->name));
+  }
+
+  // GGUF keeps vectors in f32 whatever the model's type is; a folder gets them back in that type
+  // where no value changes.
+  Canonical narrowed(Canonical canonical) {
+    const Codec* type = request_.precision;
+    if (!type) type = stated_float(source_);
+    if (!type || type == &codec::f32) return canonical;
+    if (request_.precision) return canonical;  // cast in set_types
+    return narrow_exact(std::move(canonical), source_, *type);
+  }
+
+  void keep_names() {
+    for (const Tensor& tensor : source_.tensors) {
+      out().tensors.push_back(tensor);
+      target_.origins.push_back({{tensor.name}});
+    }
+    out().metadata = source_.metadata;
+    if (target_.arch && source_.convention == Convention::hf) {
+      // The names stay, but a tensor that the family needs must be there.
+      Canonical checked = to_canonical(source_, facts_, warnings());
+      facts_ = checked.model;
+    }
+  }
+
+  // Chooses the stored type of every tensor and wraps it in a cast.
+  void set_types() {
+    std::vector<const Codec*> types;
+    if (to_gguf()) {
+      const TypeRequest ask{.quant = request_.quant,
+                            .precision = request_.precision,
+                            .embedding = request_.embedding,
+                            .output = request_.output_matrix,
+                            .leave_output = options_.leave_output,
+                            .pure = options_.pure,
+                            .allow_requantize = options_.allow_requantize,
+                            .from_gguf = source_.convention == Convention::gguf};
+      types = decide_types(out().tensors, ask, warnings());
+    } else {
+      types = float_types(out().tensors, request_.precision, *request_.to);
+    }
+    for (size_t i = 0; i < types.size(); ++i) {
+      Tensor& tensor = out().tensors[i];
+      if (request_.to->type_name(*types[i]).empty())
+        fail(codes::type_not_storable,
+             {.where = tensor_where(tensor.name),
+              .expected = fmt::format("a type of {}", request_.to->name),
+              .found = std::string(types[i]->name)});
+      Origin& origin = target_.origins[i];
+      const bool same = &tensor.codec() == types[i];
+      if (!same && types[i]->kind == CodecKind::block)
+        origin.kind = Origin::Kind::quantized;
+      else if (!same || !tensor.value->extent())
+        origin.kind = Origin::Kind::converted;
+      tensor.value = cast(tensor.value, *types[i], cast_options(options_));
+    }
+  }
+
+  void finish_gguf(bool crosses) {
+    set_types();
+    if (crosses)
+      gguf_metadata_from_hf();
+    else
+      keep_gguf_metadata();
+    apply_metadata_overrides();
+    if (options_.provenance) add_provenance(request_, source_, target_.arch, out().metadata);
+  }
+
+  uint32_t file_type_number() const {
+    if (request_.quant) return request_.quant->number;
+    for (const Tensor& tensor : out_tensors())
+      if (tensor.shape().size() >= 2 && !keeps_float(tensor.name, tensor.shape()))
+        if (const FileType* type = file_type_of(tensor.codec())) return type->number;
+    return 0;
+  }
+  const std::vector<Tensor>& out_tensors() const { return target_.checkpoint.tensors; }
+
+  void gguf_metadata_from_hf() {
+    warn_of_runtime(facts_, config_, config_file_, warnings());
+    Facts& f = facts_.facts;
+    if (options_.context_length > 0) f.set(Fact::context, options_.context_length);
+    std::optional<VocabularyResult> tokenizer = read_tokenizer(
+        request_, source_, config_, std::string(facts_.arch->name), f.integer(Fact::vocab));
+    const json::Value card = read_card(source_, warnings());
+    const GeneralMetadata general = general_metadata(
+        {.source_name = source_.name,
+         .config = &config_,
+         .generation_config = &source_.generation_config,
+         .card = &card,
+         .vocabulary = tokenizer ? &tokenizer->vocabulary : nullptr,
+         .architecture = std::string(facts_.arch->gguf),
+         .file_type = file_type_number(),
+         .counts = count_parameters(out_tensors()),
+         .overrides = override_pairs(options_.metadata)},
+        warnings());
+    Metadata& metadata = out().metadata;
+    for (const auto& [key, value] : general.first.entries()) metadata.set(key, value);
+    for (const auto& [key, value] : gguf_metadata(facts_).entries()) metadata.set(key, value);
+    for (const auto& [key, value] : general.last.entries()) metadata.set(key, value);
+    if (tokenizer) {
+      for (Finding& warning : tokenizer->warnings) warnings().push_back(std::move(warning));
+      out().vocabulary = std::move(tokenizer->vocabulary);
+      for (const std::string& file : tokenizer->files_used)
+        target_.kept.push_back(fmt::format("{} (tokenizer)", file));
+    } else {
+      out().vocabulary = Vocabulary{};
+      target_.notes.emplace_back("no tokenizer in the output, as asked");
+    }
+    if (options_.preserve_metadata) restore_gguf_keys(source_, metadata);
+    if (options_.preserve_metadata)
+      carry_config(config_, *facts_.arch, source_, metadata, target_.kept);
+    for (const SideFile& side : source_.side_files)
+      note_side_file(side.name, tokenizer ? tokenizer->files_used : std::vector<std::string>{});
+  }
+
+  void note_side_file(const std::string& name, const std::vector<std::string>& used) {
+    if (std::find(used.begin(), used.end(), name) != used.end()) return;
+    if (name == "generation_config.json" || name == "README.md") return;  // read for general.*
+    target_.dropped.push_back(fmt::format("{} (no place in a GGUF)", name));
+  }
+
+  void keep_gguf_metadata() {
+    out().vocabulary = source_.vocabulary;
+    Metadata& metadata = out().metadata;
+    if (request_.quant || request_.precision) {
+      metadata.set("general.quantization_version", MetaValue::u32(2));
+      metadata.set("general.file_type", MetaValue::u32(file_type_number()));
+    }
+    if (options_.context_length > 0)
+      if (const MetaValue* arch = metadata.find("general.architecture"))
+        if (const std::string* name = arch->as_string())
+          metadata.set(*name + ".context_length",
+                       MetaValue::u32(static_cast<uint32_t>(options_.context_length)));
+    if (!options_.preserve_metadata)
+      for (const auto& [key, value] : std::vector<Metadata::Entry>(metadata.entries()))
+        if (key.starts_with("src.")) metadata.erase(key);
+    if (options_.no_tokenizer) drop_tokenizer_keys(metadata);
+    target_.kept.push_back(fmt::format("{} metadata keys", metadata.entries().size()));
+  }
+
+  void apply_metadata_overrides() {
+    apply_overrides(out().metadata, override_pairs(options_.metadata), OverrideKeys::all);
+  }
+
+  void finish_hf(bool crosses) {
+    set_types();
+    const Codec& dtype = usual_float(out().tensors);
+    if (crosses)
+      hf_files_from_gguf(dtype);
+    else
+      keep_hf_files(dtype);
+    if (options_.context_length > 0 && config_.is_object() && target_.arch)
+      config_.set(key_spelling(*target_.arch, Fact::context, Convention::hf),
+                  options_.context_length);
+    if (request_.to->holds_config) out().config = config_;
+    for (const auto& [key, value] : override_pairs(options_.metadata))
+      out().metadata.set(key, MetaValue::string(value));
+    if (options_.provenance) add_provenance(request_, source_, target_.arch, out().metadata);
+    if (!request_.to->holds_config) drop_what_has_no_place();
+  }
+
+  void hf_files_from_gguf(const Codec& dtype) {
+    const Vocabulary* vocabulary = source_.vocabulary ? &*source_.vocabulary : nullptr;
+    config_ = config_from_facts(facts_, torch_dtype(dtype), vocabulary);
+    // What an own GGUF carried of the original config comes back, but for what changed here.
+    config_ = overlaid(config_, without(restored_, {"dtype", "torch_dtype"}));
+    config_ = overlaid(config_, request_.model_config);
+    out().generation_config = restore_generation_config(source_, vocabulary);
+    if (!options_.no_tokenizer)
+      out().side_files =
+          rebuild_tokenizer(request_, source_, std::string(facts_.arch->name), warnings());
+    for (const SideFile& side : out().side_files)
+      target_.mapped.emplace_back("tokenizer.ggml.*", side.name);
+    if (options_.preserve_metadata) carry_gguf_keys(source_, *facts_.arch, out().metadata);
+  }
+
+  static json::Value without(json::Value config, std::initializer_list<std::string_view> keys) {
+    for (const std::string_view key : keys) config.erase(key);
+    return config;
+  }
+
+  void keep_hf_files(const Codec& dtype) {
+    out().generation_config = source_.generation_config;
+    out().side_files = source_.side_files;
+    if (options_.no_tokenizer)
+      std::erase_if(out().side_files, [](const SideFile& f) { return is_tokenizer_file(f.name); });
+    else if (!options_.tokenizer.empty())
+      replace_tokenizer_files(request_, out().side_files);
+    if (target_.arch && config_.is_object())
+      config_ = complete_config(config_, facts_, torch_dtype(dtype));
+    for (const SideFile& side : out().side_files) target_.kept.push_back(side.name);
+  }
+
+  void drop_what_has_no_place() {
+    if (!out().side_files.empty() || config_.is_object())
+      target_.notes.push_back(fmt::format(
+          "{} holds tensors only: config and tokenizer stay behind (target hf keeps them)",
+          request_.to->name));
+    if (config_.is_object()) target_.dropped.emplace_back("config.json (the format holds none)");
+    for (const SideFile& side : out().side_files)
+      target_.dropped.push_back(fmt::format("{} (the format holds none)", side.name));
+    target_.kept.clear();
+    out().side_files.clear();
+    out().generation_config = nullptr;
+  }
+
+  // BASE-ENCODING.gguf, BASE-FORMAT with the usual extension elsewhere.
+  void name_target() {
+    const std::string type =
+        request_.quant ? std::string(request_.quant->name) : main_type(target_.checkpoint);
+    target_.type = type;
+    std::transform(target_.type.begin(), target_.type.end(), target_.type.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (to_gguf()) {
+      GgufFileName name = gguf_file_name(target_.checkpoint.metadata);
+      if (name.basename.empty() && name.name.empty()) name.name = source_.name;
+      name.encoding = type;
+      target_.stem = gguf_file_stem(name);
+    } else {
+      target_.stem = fmt::format("{}-{}", source_.name, request_.to->name);
+    }
+  }
+
+  const Request& request_;
+  const ConvertOptions& options_;
+  const Checkpoint& source_;
+  Target target_;
+  ModelFacts facts_;
+  json::Value config_;
+  json::Value restored_;  // config members that an own GGUF carried
+  std::string config_file_;
+};
+
+}  // namespace
+
+Target assemble(const Request& request, const Checkpoint& source) {
+  return Assembler(request, source).run();
+}
+
+}  // namespace recast

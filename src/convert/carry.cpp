@@ -1,0 +1,218 @@
+#include "convert/carry.h"
+
+#include <fmt/format.h>
+
+#include "arch/facts.h"
+#include "convert/options.h"
+#include "io/hash.h"
+#include "wire/yaml.h"
+
+namespace recast {
+
+namespace {
+
+constexpr std::string_view config_prefix = "src.hf.";
+constexpr std::string_view generation_key = "src.hf.generation_config";
+constexpr std::string_view gguf_prefix = "src.gguf.";
+
+json::Value json_of(const MetaValue& value) {
+  if (const std::string* text = value.as_string()) return *text;
+  if (const auto flag = value.as_bool()) return *flag;
+  if (const auto* list = value.as_array())
+    return std::visit(
+        [](const auto& items) {
+          json::Array out;
+          for (const auto& item : items) out.emplace_back(item);
+          return json::Value(std::move(out));
+        },
+        *list);
+  if (const auto* n = std::get_if<int64_t>(&value.data)) return *n;
+  if (const auto* n = std::get_if<uint64_t>(&value.data)) return *n;
+  return std::get<double>(value.data);
+}
+
+std::optional<MetaType> type_named(std::string_view name) {
+  for (uint32_t i = 0; i <= static_cast<uint32_t>(MetaType::f64); ++i)
+    if (meta_type_name(static_cast<MetaType>(i)) == name) return static_cast<MetaType>(i);
+  return std::nullopt;
+}
+
+std::optional<MetaValue> scalar_of(MetaType type, const json::Value& value) {
+  MetaValue out{type, {}, int64_t{0}};
+  if (type == MetaType::string) {
+    if (!value.as_string()) return std::nullopt;
+    out.data = *value.as_string();
+  } else if (type == MetaType::boolean) {
+    if (!value.as_bool()) return std::nullopt;
+    out.data = static_cast<int64_t>(*value.as_bool());
+  } else if (type == MetaType::f32 || type == MetaType::f64) {
+    if (!value.as_double()) return std::nullopt;
+    out.data = *value.as_double();
+  } else if (type == MetaType::u64) {
+    if (!value.as_uint()) return std::nullopt;
+    out.data = *value.as_uint();
+  } else {
+    if (!value.as_int()) return std::nullopt;
+    out.data = *value.as_int();
+  }
+  return out;
+}
+
+std::optional<MetaValue> list_of(MetaType element, const json::Array& items) {
+  MetaValue out{MetaType::array, element, MetaValue::Array{}};
+  const auto collect = [&]<class T>(std::vector<T> values) -> bool {
+    for (const json::Value& item : items) {
+      const auto value = scalar_of(element, item);
+      if (!value) return false;
+      values.push_back(std::get<T>(value->data));
+    }
+    out.data = MetaValue::Array(std::move(values));
+    return true;
+  };
+  bool ok = false;
+  if (element == MetaType::string)
+    ok = collect(std::vector<std::string>{});
+  else if (element == MetaType::f32 || element == MetaType::f64)
+    ok = collect(std::vector<double>{});
+  else if (element == MetaType::u64)
+    ok = collect(std::vector<uint64_t>{});
+  else
+    ok = collect(std::vector<int64_t>{});
+  return ok ? std::optional(out) : std::nullopt;
+}
+
+}  // namespace
+
+void carry_config(const json::Value& config, const Architecture& arch, const Checkpoint& source,
+                  Metadata& metadata, std::vector<std::string>& kept) {
+  const auto carry = [&](std::string_view key) {
+    const json::Value* value = config.find(key);
+    if (!value) return;
+    metadata.set(std::string(config_prefix) + std::string(key),
+                 MetaValue::string(json::write(*value)));
+    kept.push_back(fmt::format("{} (as {}{})", key, config_prefix, key));
+  };
+  for (const std::string_view key :
+       {"architectures", "model_type", "transformers_version", "rope_parameters", "rope_scaling"})
+    carry(key);
+  for (const std::string& key : unmapped_config_keys(arch, config)) carry(key);
+  if (source.generation_config.is_object())
+    metadata.set(generation_key, MetaValue::string(json::write(source.generation_config)));
+}
+
+json::Value restore_config(const Metadata& metadata) {
+  json::Value out{json::Object{}};
+  for (const auto& [key, value] : metadata.entries()) {
+    if (!key.starts_with(config_prefix) || key == generation_key || !value.as_string()) continue;
+    out.set(std::string_view(key).substr(config_prefix.size()),
+            json::parse(*value.as_string(), {.file = key}));
+  }
+  return out;
+}
+
+json::Value restore_generation_config(const Checkpoint& source, const Vocabulary* vocabulary) {
+  if (const MetaValue* text = source.metadata.find(generation_key); text && text->as_string())
+    return json::parse(*text->as_string(), {.file = std::string(generation_key)});
+  if (!vocabulary) return nullptr;
+  json::Value out{json::Object{}};
+  out.set("_from_model_config", true);
+  const auto set = [&](std::string_view key, std::string_view role) {
+    if (const auto id = vocabulary->special_id(role)) out.set(key, static_cast<int64_t>(*id));
+  };
+  set("bos_token_id", "bos");
+  set("eos_token_id", "eos");
+  if (vocabulary->eos_ids.size() > 1) {
+    json::Array ids;
+    for (const uint32_t id : vocabulary->eos_ids) ids.emplace_back(static_cast<int64_t>(id));
+    out.set("eos_token_id", std::move(ids));
+  }
+  set("pad_token_id", "padding");
+  return out;
+}
+
+void carry_gguf_keys(const Checkpoint& source, const Architecture& arch, Metadata& metadata) {
+  static constexpr std::string_view said_elsewhere =
+      "general.architecture general.type general.file_type general.quantization_version "
+      "general.alignment";
+  const std::string own = std::string(arch.gguf) + ".";
+  for (const auto& [key, value] : source.metadata.entries()) {
+    if (has_word(said_elsewhere, key) || key.starts_with(own) || key.starts_with("tokenizer.") ||
+        key.starts_with("src.hf.") || key.starts_with("recast.") || key.starts_with("split."))
+      continue;
+    json::Value text{json::Object{}};
+    text.set("type", meta_type_name(value.type));
+    if (value.type == MetaType::array) text.set("element", meta_type_name(value.element));
+    text.set("value", json_of(value));
+    metadata.set(std::string(gguf_prefix) + key, MetaValue::string(json::write(text)));
+  }
+}
+
+void restore_gguf_keys(const Checkpoint& source, Metadata& metadata) {
+  for (const auto& [key, stored] : source.metadata.entries()) {
+    if (!key.starts_with(gguf_prefix) || !stored.as_string()) continue;
+    const json::Value text = json::parse(*stored.as_string(), {.file = key});
+    const json::Value *type = text.find("type"), *value = text.find("value");
+    const json::Value* element = text.find("element");
+    if (!type || !type->as_string() || !value) continue;
+    const auto kind = type_named(*type->as_string());
+    std::optional<MetaValue> back;
+    if (kind && *kind == MetaType::array && element && element->as_string() && value->as_array()) {
+      if (const auto of = type_named(*element->as_string())) back = list_of(*of, *value->as_array());
+    } else if (kind && *kind != MetaType::array) {
+      back = scalar_of(*kind, *value);
+    }
+    if (back) metadata.set(std::string_view(key).substr(gguf_prefix.size()), *back);
+  }
+}
+
+std::string header_fingerprint(const Checkpoint& source) {
+  Xxh3 hash;
+  const auto feed = [&](const std::string& text) { hash.update(std::as_bytes(std::span(text))); };
+  for (const Tensor& tensor : source.tensors) {
+    const auto extent = tensor.value->extent();
+    feed(fmt::format("{}\n{} {} {}\n", tensor.name, tensor.codec().name, to_string(tensor.shape()),
+                     extent ? extent->offset : 0));
+  }
+  feed(json::write(source.config));
+  return hash.digest().hex();
+}
+
+void add_provenance(const Request& request, const Checkpoint& source, const Architecture* arch,
+                    Metadata& metadata) {
+  json::Value options{json::Object{}};
+  for (const auto& [name, value] : request.options.given) {
+    const OptionRow* row = find_option(name);
+    // Paths say nothing about bytes: their content is in the fingerprint of the inputs.
+    const bool is_path = name == "model-config" || name == "tokenizer";
+    if (row && row->acts_on_bytes) options.set(name, is_path ? json::Value(true) : json::Value(value));
+  }
+  metadata.set("recast.version", MetaValue::string(RECAST_VERSION));
+  metadata.set("recast.source.name", MetaValue::string(source.name));
+  metadata.set("recast.source.format", MetaValue::string(std::string(request.from->name)));
+  metadata.set("recast.source.fingerprint", MetaValue::string(header_fingerprint(source)));
+  if (arch) metadata.set("recast.model_type", MetaValue::string(std::string(arch->name)));
+  metadata.set("recast.options", MetaValue::string(json::write(options)));
+}
+
+std::vector<std::pair<std::string, std::string>> override_pairs(
+    const std::vector<std::string>& texts) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      fail(codes::bad_value,
+           {.where = "--metadata", .expected = "KEY=VALUE", .found = printable(text)});
+    out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+json::Value read_card(const Checkpoint& source, std::vector<Finding>& warnings) {
+  const SideFile* readme = source.find_side_file("README.md");
+  if (!readme || !readme->file) return nullptr;
+  yaml::FrontMatter matter = yaml::read_front_matter(*readme->file);
+  if (matter.warning) warnings.push_back(*matter.warning);
+  return matter.members.empty() ? json::Value(nullptr) : json::Value(std::move(matter.members));
+}
+
+}  // namespace recast

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arch/architecture.h"
+#include "convert/request.h"
+
+// Metadata that has no place of its own in the target travels as src.FORMAT.KEY and comes back from
+// there. Values of a config are kept as JSON text, so their spelling survives.
+namespace recast {
+
+// config.json and generation_config.json members that a GGUF has no key for: src.hf.KEY.
+void carry_config(const json::Value& config, const Architecture& arch, const Checkpoint& source,
+                  Metadata& metadata, std::vector<std::string>& kept);
+// The members that carry_config stored, as an object; empty when there are none.
+json::Value restore_config(const Metadata& metadata);
+// The generation config that was stored, else one with the special ids of the vocabulary.
+json::Value restore_generation_config(const Checkpoint& source, const Vocabulary* vocabulary);
+
+// GGUF keys that neither config nor tokenizer files say: src.gguf.KEY = {"type": .., "value": ..}.
+void carry_gguf_keys(const Checkpoint& source, const Architecture& arch, Metadata& metadata);
+// Puts such keys back into a GGUF. They win over what was derived.
+void restore_gguf_keys(const Checkpoint& source, Metadata& metadata);
+
+// recast.* keys: version, source, fingerprint of its headers, options that act on bytes. No times,
+// threads, memory or paths, so the same command gives the same bytes.
+void add_provenance(const Request& request, const Checkpoint& source, const Architecture* arch,
+                    Metadata& metadata);
+// XXH3-128 over names, types, shapes and places of all tensors and over the config.
+std::string header_fingerprint(const Checkpoint& source);
+
+// KEY=VALUE texts as pairs.
+std::vector<std::pair<std::string, std::string>> override_pairs(
+    const std::vector<std::string>& texts);
+
+// Front matter of the source's README.md, null when there is none.
+json::Value read_card(const Checkpoint& source, std::vector<Finding>& warnings);
+
+}  // namespace recast

@@ -1,0 +1,237 @@
+#include "convert/execute.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <set>
+
+#include "base/parallel.h"
+
+namespace recast {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void add_census(FloatCensus& sum, const FloatCensus& part) {
+  sum.nan += part.nan;
+  sum.infinite += part.infinite;
+  sum.overflow += part.overflow;
+  sum.underflow += part.underflow;
+  const auto first = [](int64_t& a, int64_t b) {
+    if (b >= 0 && (a < 0 || b < a)) a = b;
+  };
+  first(sum.first_nonfinite, part.first_nonfinite);
+  first(sum.first_overflow, part.first_overflow);
+}
+
+// "[301, 77]" of a flat index.
+std::string place_in(const Shape& shape, int64_t index) {
+  std::string text;
+  for (size_t i = shape.size(); i-- > 0;) {
+    text = fmt::format("{}{}{}", index % std::max<int64_t>(1, shape[i]), text.empty() ? "" : ", ",
+                       text);
+    index /= std::max<int64_t>(1, shape[i]);
+  }
+  return "[" + text + "]";
+}
+
+// Values that are packed here, not copied packed.
+bool quantizes(const PlanItem& item) {
+  return item.value->codec().kind == CodecKind::block && !item.value->extent();
+}
+
+class Executor {
+ public:
+  Executor(const Plan& plan, Output& output, Progress& progress)
+      : plan_(plan), output_(output), progress_(progress) {
+    result_.step_hashes.resize(plan.steps.size());
+    result_.losses.resize(plan.items.size());
+    done_.resize(plan.steps.size(), false);
+  }
+
+  Execution run(std::stop_token stop) {
+    take_over_journal();
+    for (const LayoutPiece& piece : plan_.layout.pieces)
+      output_.write_at(piece.file, piece.offset, std::as_bytes(std::span(piece.bytes)));
+    uint64_t todo[2] = {0, 0};  // bytes of steps that convert, that quantize
+    for (size_t i = 0; i < plan_.steps.size(); ++i)
+      if (!done_[i]) todo[quantizes(plan_.items[plan_.steps[i].item])] += plan_.steps[i].bytes;
+    progress_.begin(Stage::quantize, todo[1]);
+    progress_.begin(Stage::convert, todo[0]);
+    progress_.begin(Stage::save, 0);
+    MemoryBudget budget(plan_.memory_limit);
+    const auto count = static_cast<int64_t>(plan_.steps.size());
+    const int64_t ran = parallel_admit(
+        count, plan_.threads, budget, stop,
+        [&](int64_t i) { return done_[static_cast<size_t>(i)] ? 0 : plan_.steps[static_cast<size_t>(i)].peak_bytes; },
+        [&](int64_t i) {
+          if (!done_[static_cast<size_t>(i)]) run_step(static_cast<size_t>(i));
+        });
+    if (ran < count) {
+      output_.keep_for_resume();
+      fail(codes::stopped, {.found = fmt::format("{} of {} steps are done", ran, count)});
+    }
+    progress_.end(Stage::quantize);
+    progress_.end(Stage::convert);
+    result_.quantize_s = quantize_ns_ * 1e-9;
+    result_.convert_s = convert_ns_ * 1e-9;
+    result_.save_s = save_ns_ * 1e-9;
+    return std::move(result_);
+  }
+
+ private:
+  // Steps that an earlier run finished are read again: what is not as recorded is redone.
+  void take_over_journal() {
+    for (const Output::DoneStep& done : output_.resumed()) {
+      const auto i = static_cast<size_t>(done.step);
+      if (done.step < 0 || i >= plan_.steps.size()) continue;
+      const Step& step = plan_.steps[i];
+      const auto file = output_.reopen(step.file);
+      if (xxh3_128(file->window(step.offset, step.bytes).bytes()) != done.hash) {
+        progress_.warn(Error(codes::resumed_step_damaged,
+                             {.where = tensor_where(plan_.items[step.item].name)}));
+        continue;
+      }
+      done_[i] = true;
+      result_.step_hashes[i] = done.hash;
+      ++result_.resumed_steps;
+    }
+  }
+
+  void run_step(size_t index) {
+    const Step& step = plan_.steps[index];
+    const PlanItem& item = plan_.items[step.item];
+    const Codec& codec = item.value->codec();
+    const bool copies = item.value->extent().has_value();
+    const Stage stage = quantizes(item) ? Stage::quantize : Stage::convert;
+    const auto slab = slab_elements(item, step);
+    std::vector<std::byte> buffer(copies ? 0 : codec.bytes(std::min(slab, step.end - step.begin)));
+    Xxh3 hash;
+    FloatCensus census;
+    for (int64_t at = step.begin; at < step.end; at += slab) {
+      const int64_t end = std::min(step.end, at + slab);
+      auto start = Clock::now();
+      Window window;
+      std::span<const std::byte> bytes;
+      if (copies) {
+        window = item.value->fetch(at, end, census);
+        bytes = window.bytes();
+        // Copied values are looked at too: a NaN in the source is told, not passed on unseen.
+        if (codec.census) codec.census(bytes.data(), end - at, at, census);
+      } else {
+        const auto target = std::span(buffer).first(codec.bytes(end - at));
+        item.value->read(at, end, target, census);
+        bytes = target;
+      }
+      hash.update(bytes);
+      (stage == Stage::quantize ? quantize_ns_ : convert_ns_) += nanoseconds_since(start);
+      start = Clock::now();
+      output_.write_at(step.file, step.offset + codec.bytes(at - step.begin), bytes);
+      save_ns_ += nanoseconds_since(start);
+      progress_.advance(stage, bytes.size(), item.name);
+    }
+    judge(item, census);
+    result_.step_hashes[index] = hash.digest();
+    {
+      std::lock_guard lock(mutex_);
+      add_census(result_.losses[step.item], census);
+    }
+    output_.step_done(static_cast<int64_t>(index), result_.step_hashes[index], step.bytes);
+  }
+
+  static int64_t slab_elements(const PlanItem& item, const Step& step) {
+    const Codec& codec = item.value->codec();
+    const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
+    const int64_t row = row_length(item.value->shape());
+    // Whole rows, so that a value which works by rows never sees half of one.
+    if (row > 0 && row <= slab) return slab / row * row;
+    if (row > 0 && row <= step.end - step.begin && !item.value->extent() &&
+        item.value->shape().size() > 1)
+      return row;
+    return slab;
+  }
+
+  static uint64_t nanoseconds_since(Clock::time_point start) {
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
+  }
+
+  // Losses that the user has to allow end the run at once.
+  void judge(const PlanItem& item, const FloatCensus& census) const {
+    const ConvertOptions& o = plan_.request.options;
+    const Codec& codec = item.value->codec();
+    const Shape& shape = item.value->shape();
+    if (census.overflow > 0 && codec.kind == CodecKind::floating && o.allow_overflow.empty())
+      fail(codes::overflow,
+           {.where = fmt::format("{}{}", tensor_where(item.name),
+                                 place_in(shape, census.first_overflow)),
+            .expected = fmt::format("at most {} in {}", codec.max_finite, codec.name),
+            .found = fmt::format("{} values beyond it", census.overflow)});
+    if (quantizes(item) && census.nan + census.infinite > 0 && !o.allow_nonfinite)
+      fail(codes::nonfinite,
+           {.where = fmt::format("{}{}", tensor_where(item.name),
+                                 place_in(shape, census.first_nonfinite)),
+            .expected = "finite values",
+            .found = fmt::format("{} NaN, {} infinite", census.nan, census.infinite)});
+  }
+
+  const Plan& plan_;
+  Output& output_;
+  Progress& progress_;
+  Execution result_;
+  std::vector<char> done_;
+  std::mutex mutex_;
+  std::atomic<uint64_t> quantize_ns_{0}, convert_ns_{0}, save_ns_{0};
+};
+
+}  // namespace
+
+Execution execute(const Plan& plan, Output& output, Progress& progress, std::stop_token stop) {
+  return Executor(plan, output, progress).run(stop);
+}
+
+std::vector<Hash128> read_back(const Plan& plan, const Execution& execution, const Output& output,
+                               Progress& progress) {
+  // Steps of one item stand in a row: [first[i], first[i + 1]).
+  std::vector<size_t> first(plan.items.size() + 1, plan.steps.size());
+  for (size_t s = plan.steps.size(); s-- > 0;) first[plan.steps[s].item] = s;
+  for (size_t i = plan.items.size(); i-- > 0;) first[i] = std::min(first[i], first[i + 1]);
+  std::vector<Hash128> hashes(plan.items.size());
+  uint64_t total = 0;
+  for (const Step& step : plan.steps) total += step.bytes;
+  progress.begin(Stage::validate, total);
+  std::vector<std::shared_ptr<const File>> files;
+  for (size_t f = 0; f < plan.layout.files.size(); ++f) files.push_back(output.reopen(f));
+  parallel_for(static_cast<int64_t>(plan.items.size()), plan.threads, [&](int64_t index) {
+    const auto i = static_cast<size_t>(index);
+    const bool single = first[i + 1] - first[i] == 1;
+    Xxh3 whole;
+    for (size_t s = first[i]; s < first[i + 1]; ++s) {
+      const Step& step = plan.steps[s];
+      Xxh3 part;
+      for (uint64_t at = 0; at < step.bytes; at += slab_bytes) {
+        const uint64_t n = std::min(slab_bytes, step.bytes - at);
+        const Window window = files[step.file]->window(step.offset + at, n);
+        part.update(window.bytes());
+        if (!single) whole.update(window.bytes());
+      }
+      if (part.digest() != execution.step_hashes[s])
+        fail(codes::read_back, {.where = fmt::format("{}, {}", tensor_where(plan.items[i].name),
+                                                     offset_where(step.offset)),
+                                .file = plan.path_of(step.file)});
+      if (single) hashes[i] = part.digest();
+      progress.advance(Stage::validate, step.bytes, plan.items[i].name);
+    }
+    if (!single) hashes[i] = whole.digest();
+  });
+  return hashes;
+}
+
+}  // namespace recast

@@ -1,0 +1,168 @@
+#include "convert/manifest.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/parallel.h"
+#include "convert/carry.h"
+
+namespace recast {
+
+namespace {
+
+// Room for the figures of the run, whose length is not known when the file is placed.
+constexpr size_t run_room = 256;
+
+struct Sums {
+  std::map<std::string, std::string> source_tensors;  // XXH3-128 in hexadecimal
+  std::vector<std::string> target_tensors;            // in order of the items; empty: a file
+  std::vector<std::string> files;                     // SHA-256, only with --checksum
+};
+
+bool is_extra(const Plan& plan, size_t file) {
+  return plan.manifest_file >= 0 && file >= static_cast<size_t>(plan.manifest_file);
+}
+
+json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members) {
+  return json::Object(members.begin(), members.end());
+}
+
+json::Value source_part(const Plan& plan, const Sums& sums) {
+  json::Array files, tensors;
+  for (const auto& [name, file] : plan.source->files)
+    files.push_back(object({{"name", name}, {"bytes", file->size()}}));
+  for (const auto& [name, sum] : sums.source_tensors)
+    tensors.push_back(object({{"name", name}, {"xxh3_128", sum}}));
+  return object({{"name", plan.source->name},
+                 {"format", plan.request.from->name},
+                 {"fingerprint", header_fingerprint(*plan.source)},
+                 {"files", std::move(files)},
+                 {"tensors", std::move(tensors)}});
+}
+
+json::Value target_part(const Plan& plan, const Sums& sums) {
+  json::Array files, tensors;
+  for (size_t f = 0; f < plan.layout.files.size(); ++f) {
+    if (is_extra(plan, f)) continue;
+    json::Value file = object({{"name", plan.layout.files[f].name},
+                               {"bytes", plan.layout.files[f].bytes}});
+    if (!sums.files.empty()) file.set("sha256", sums.files[f]);
+    files.push_back(std::move(file));
+  }
+  for (size_t i = 0; i < plan.items.size(); ++i)
+    if (plan.items[i].tensor >= 0)
+      tensors.push_back(
+          object({{"name", plan.items[i].name}, {"xxh3_128", sums.target_tensors[i]}}));
+  return object({{"format", plan.request.to->name},
+                 {"files", std::move(files)},
+                 {"tensors", std::move(tensors)}});
+}
+
+std::string manifest_text(const Plan& plan, const Sums& sums, const RunFacts& run) {
+  json::Value options{json::Object{}};
+  for (const auto& [name, value] : plan.request.options.given) options.set(name, value);
+  const json::Value document = object(
+      {{"recast", RECAST_VERSION},
+       {"source_path", plan.request.options.source},
+       {"options", options},
+       {"plan", plan.fingerprint},
+       {"source", source_part(plan, sums)},
+       {"target", target_part(plan, sums)},
+       {"run", object({{"started", run.started},
+                       {"seconds", run.seconds},
+                       {"threads", plan.threads},
+                       {"memory_limit", plan.memory_limit},
+                       {"peak_memory", run.peak_memory}})}});
+  return json::write(document, 1);
+}
+
+std::string sums_text(const Plan& plan, const Sums& sums) {
+  std::string text;
+  for (size_t f = 0; f < plan.layout.files.size(); ++f)
+    if (!is_extra(plan, f)) text += fmt::format("{}  {}\n", sums.files[f], plan.layout.files[f].name);
+  return text;
+}
+
+Sums placeholders(const Plan& plan) {
+  Sums sums;
+  const std::string xxh3(32, '0');
+  for (const Tensor& tensor : plan.source->tensors) sums.source_tensors[tensor.name] = xxh3;
+  sums.target_tensors.assign(plan.items.size(), xxh3);
+  if (plan.request.options.checksum)
+    sums.files.assign(plan.layout.files.size(), std::string(64, '0'));
+  return sums;
+}
+
+// Hashes of the source's tensors: those that were copied have the hash of the copy.
+void hash_source(const Plan& plan, const std::vector<Hash128>& item_hashes, Sums& sums) {
+  for (size_t i = 0; i < plan.items.size(); ++i) {
+    const int t = plan.items[i].tensor;
+    if (t < 0 || !plan.items[i].value->extent()) continue;
+    const Origin& origin = plan.target.origins[static_cast<size_t>(t)];
+    if (origin.sources.size() != 1) continue;
+    const Tensor* source = plan.source->find(origin.sources.front());
+    if (source && source->bytes() == plan.items[i].value->bytes())
+      sums.source_tensors[source->name] = item_hashes[i].hex();
+  }
+  const std::string unknown(32, '0');
+  std::vector<std::pair<const Tensor*, std::string*>> rest;
+  for (const Tensor& tensor : plan.source->tensors)
+    if (std::string& sum = sums.source_tensors[tensor.name]; sum == unknown)
+      rest.emplace_back(&tensor, &sum);
+  parallel_for(static_cast<int64_t>(rest.size()), plan.threads, [&](int64_t i) {
+    const auto& [tensor, sum] = rest[static_cast<size_t>(i)];
+    const Codec& codec = tensor->codec();
+    const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
+    FloatCensus ignored;
+    Xxh3 hash;
+    for (int64_t at = 0; at < tensor->elements(); at += slab)
+      hash.update(
+          tensor->value->fetch(at, std::min(tensor->elements(), at + slab), ignored).bytes());
+    *sum = hash.digest().hex();
+  });
+}
+
+void hash_files(const Plan& plan, const Output& output, Sums& sums) {
+  if (!plan.request.options.checksum) return;
+  parallel_for(plan.manifest_file, plan.threads, [&](int64_t f) {
+    const auto file = output.reopen(static_cast<size_t>(f));
+    Sha256 sha;
+    for (uint64_t at = 0; at < file->size(); at += slab_bytes)
+      sha.update(file->window(at, std::min(slab_bytes, file->size() - at)).bytes());
+    sums.files[static_cast<size_t>(f)] = sha.hex();
+  });
+}
+
+}  // namespace
+
+void add_manifest(Plan& plan) {
+  const bool folder = plan.layout.kind == OutputKind::folder;
+  const Sums sums = placeholders(plan);
+  const std::string stem = folder ? "" : plan.layout.files.front().name + ".";
+  const uint64_t bytes = manifest_text(plan, sums, {}).size() + run_room;
+  const uint64_t sums_bytes = plan.request.options.checksum ? sums_text(plan, sums).size() : 0;
+  plan.manifest_file = static_cast<int>(plan.layout.files.size());
+  plan.layout.files.push_back({stem + "recast.json", bytes});
+  if (plan.request.options.checksum)
+    plan.layout.files.push_back({folder ? "SHA256SUMS" : stem + "sha256", sums_bytes});
+}
+
+void write_manifest(const Plan& plan, const std::vector<Hash128>& item_hashes,
+                    const RunFacts& run, Output& output) {
+  if (plan.manifest_file < 0) return;
+  Sums sums = placeholders(plan);
+  for (size_t i = 0; i < item_hashes.size(); ++i) sums.target_tensors[i] = item_hashes[i].hex();
+  hash_source(plan, item_hashes, sums);
+  hash_files(plan, output, sums);
+  const auto file = static_cast<size_t>(plan.manifest_file);
+  std::string text = manifest_text(plan, sums, run);
+  text.resize(plan.layout.files[file].bytes - 1, ' ');  // blanks after a document mean nothing
+  text += '\n';
+  output.write_at(file, 0, std::as_bytes(std::span(text)));
+  if (!plan.request.options.checksum) return;
+  const std::string lines = sums_text(plan, sums);
+  output.write_at(file + 1, 0, std::as_bytes(std::span(lines)));
+}
+
+}  // namespace recast

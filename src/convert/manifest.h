@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "convert/execute.h"
+#include "convert/plan.h"
+
+namespace recast {
+
+// Reserves the files that say what was written: NAME.recast.json beside a file, recast.json inside a
+// folder; with --checksum also sums that `sha256sum -c` reads (NAME.sha256, SHA256SUMS). Their sizes
+// are fixed now, their content follows when the hashes are known.
+void add_manifest(Plan& plan);
+
+// Facts of the run that only the manifest holds.
+struct RunFacts {
+  std::string started;  // UTC, ISO 8601
+  double seconds = 0;
+  uint64_t peak_memory = 0;
+};
+
+// Writes them. Requires: every other file is complete and synced. Computes the hashes of source
+// tensors that were changed on the way, and with --checksum SHA-256 of every file.
+void write_manifest(const Plan& plan, const std::vector<Hash128>& item_hashes,
+                    const RunFacts& run, Output& output);
+
+}  // namespace recast

@@ -1,0 +1,217 @@
+#include "convert/plan.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/checked_math.h"
+#include "base/parallel.h"
+#include "codec/codecs.h"
+#include "convert/carry.h"
+#include "convert/manifest.h"
+#include "convert/options.h"
+#include "tensor/lazy_ops.h"
+
+namespace recast {
+
+namespace {
+
+bool is_folder(const std::string& path) {
+  struct stat s;
+  return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+// A folder that may be replaced as a whole: a model, or empty.
+bool is_replaceable_folder(const std::string& path) {
+  if (!is_folder(path)) return false;
+  std::error_code ignored;
+  bool empty = true;
+  for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
+    empty = false;
+    const std::string name = entry.path().filename();
+    if (name == "config.json" || name == "recast.json") return true;
+  }
+  return empty;
+}
+
+std::string with_extension(const Plan& plan) {
+  return plan.target.stem + std::string(plan.request.to->extension);
+}
+
+// Where the output goes. A folder destination gets the derived name; the path of a folder
+// format is the folder itself, unless it is one that holds other things.
+void place(Plan& plan) {
+  const bool folder_format = plan.request.to->extension.empty();
+  std::string output = plan.request.options.output;
+  if (output == "-")
+    fail(codes::bad_value,
+         {.where = "--output", .expected = "a path", .found = "-, a stream: the output needs a file"});
+  if (output.empty()) {
+    plan.folder = ".";
+    plan.name = with_extension(plan);
+    return;
+  }
+  const bool slash = output.ends_with('/');
+  while (output.size() > 1 && output.ends_with('/')) output.pop_back();
+  const bool inside = folder_format ? is_folder(output) && !is_replaceable_folder(output)
+                                    : slash || is_folder(output);
+  if (inside) {
+    plan.folder = output;
+    plan.name = with_extension(plan);
+  } else {
+    const size_t at = output.rfind('/');
+    plan.folder = at == std::string::npos ? "." : at == 0 ? "/" : output.substr(0, at);
+    plan.name = at == std::string::npos ? output : output.substr(at + 1);
+  }
+  if (plan.name.empty() || plan.name == "." || plan.name == "..")
+    fail(codes::no_output_name, {.where = "--output", .found = printable(output)});
+}
+
+// Files of a byte copy: a set gets the names of the source, one file the name asked for.
+Layout copy_layout(const Plan& plan) {
+  const Checkpoint& source = *plan.source;
+  const bool folder = plan.request.to->extension.empty();
+  Layout layout;
+  layout.kind = folder ? OutputKind::folder : OutputKind::files;
+  std::vector<std::pair<std::string, std::shared_ptr<const File>>> files = source.files;
+  for (const auto& [name, file] : files) {
+    std::string final_name = !folder && files.size() == 1 ? plan.name : name;
+    layout.copies.push_back({layout.files.size(), file});
+    layout.files.push_back({std::move(final_name), file->size()});
+  }
+  return layout;
+}
+
+void add_steps(Plan& plan, size_t index) {
+  const PlanItem& item = plan.items[index];
+  const Codec& codec = item.value->codec();
+  const int64_t row = row_length(item.value->shape());
+  // Whole rows where they are shorter than a step: a matrix that is turned reads rows at once.
+  const auto step_elements =
+      static_cast<int64_t>(step_bytes / codec.block_bytes) * codec.block_elements;
+  int64_t unit = row > 0 && row <= step_elements ? row : codec.block_elements;
+  unit = std::max<int64_t>(unit, 1);
+  const int64_t per_step = std::max(unit, step_elements / unit * unit);
+  for (int64_t at = 0; at < item.value->elements(); at += per_step) {
+    const int64_t end = std::min(item.value->elements(), at + per_step);
+    const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
+    const int64_t held = std::min(end - at, std::max(slab, unit));
+    plan.steps.push_back({index, at, end, item.file, item.offset + codec.bytes(at),
+                          codec.bytes(end - at),
+                          codec.bytes(held) + item.value->scratch_bytes(held)});
+  }
+}
+
+void make_items(Plan& plan) {
+  for (const LayoutPlace& p : plan.layout.places) {
+    const Tensor& tensor = plan.target.checkpoint.tensors[p.tensor];
+    plan.items.push_back(
+        {tensor.name, tensor.value, p.file, p.offset, static_cast<int>(p.tensor)});
+  }
+  for (const LayoutCopy& c : plan.layout.copies) {
+    const auto bytes = static_cast<int64_t>(c.source->size());
+    plan.items.push_back({plan.layout.files[c.file].name,
+                          stored(c.source, 0, {bytes}, codec::u8), c.file, 0, -1});
+  }
+  for (size_t i = 0; i < plan.items.size(); ++i) add_steps(plan, i);
+}
+
+std::string input_line(const std::string& name, const File& file) {
+  const Fingerprint f = file.fingerprint();
+  return fmt::format("{} {} {}\n", name, f.size, f.mtime_ns);
+}
+
+std::string plan_fingerprint(const Plan& plan) {
+  std::string text = fmt::format("recast {}\n", RECAST_VERSION);
+  for (const auto& [name, file] : plan.source->files) text += input_line(name, *file);
+  text += header_fingerprint(*plan.source) + "\n";
+  for (const auto& [name, value] : plan.request.options.given) {
+    const OptionRow* row = find_option(name);
+    if (row && row->acts_on_bytes) text += fmt::format("--{} {}\n", name, value);
+  }
+  for (const OutputFileSpec& file : plan.layout.files)
+    text += fmt::format("{} {}\n", file.name, file.bytes);
+  return xxh3_128(std::as_bytes(std::span(text))).hex();
+}
+
+}  // namespace
+
+uint64_t Plan::output_bytes() const {
+  uint64_t sum = 0;
+  for (const OutputFileSpec& file : layout.files) sum += file.bytes;
+  return sum;
+}
+
+uint64_t Plan::peak_bytes() const {
+  std::vector<uint64_t> peaks;
+  for (const Step& step : steps) peaks.push_back(step.peak_bytes);
+  const size_t n = std::min(peaks.size(), static_cast<size_t>(threads));
+  std::partial_sort(peaks.begin(), peaks.begin() + static_cast<long>(n), peaks.end(),
+                    std::greater<>());
+  uint64_t sum = 0;
+  for (size_t i = 0; i < n; ++i) sum += peaks[i];
+  // A step above the limit runs alone; the others share the limit.
+  if (sum > memory_limit && !peaks.empty()) sum = std::max(memory_limit, peaks.front());
+  for (const LayoutPiece& piece : layout.pieces) sum += piece.bytes.size();
+  return sum;
+}
+
+std::string Plan::path_of(size_t file) const {
+  const std::string base = folder == "." ? "" : folder == "/" ? "/" : folder + "/";
+  if (layout.kind == OutputKind::folder) return base + name + "/" + layout.files[file].name;
+  return base + layout.files[file].name;
+}
+
+Plan make_plan(const ConvertOptions& options, Progress& progress) {
+  progress.begin(Stage::load, 0);
+  Plan plan{.request = resolve(options)};
+  const Request& request = plan.request;
+  progress.note(fmt::format("{}: {} ({})", printable(options.source), request.from->name,
+                            request.evidence));
+  plan.threads = options.threads > 0 ? options.threads : default_threads();
+  plan.memory_limit = options.memory > 0 ? options.memory : default_memory_limit();
+  plan.source = std::make_shared<Checkpoint>(request.from->read(request.source, request.read));
+  progress.end(Stage::load);
+  progress.begin(Stage::transform, 0);
+  plan.target = assemble(request, *plan.source);
+  place(plan);
+  plan.request.write.name = plan.name;
+  plan.layout = plan.target.raw_copy ? copy_layout(plan)
+                                     : request.to->lay_out(plan.target.checkpoint, plan.request.write);
+  make_items(plan);
+  plan.fingerprint = plan_fingerprint(plan);
+  if (options.manifest) add_manifest(plan);
+  if (plan.layout.kind == OutputKind::folder) {
+    plan.paths.push_back(plan.folder == "." ? plan.name : plan.folder + "/" + plan.name);
+  } else {
+    for (size_t i = 0; i < plan.layout.files.size(); ++i)
+      if (static_cast<int>(i) != plan.manifest_file) plan.paths.push_back(plan.path_of(i));
+  }
+  for (Finding& warning : plan.request.warnings) add_warning(plan.target.warnings, warning);
+  progress.end(Stage::transform);
+  return plan;
+}
+
+OutputOptions output_options(const Plan& plan) {
+  const ConvertOptions& o = plan.request.options;
+  OutputOptions out;
+  out.kind = plan.layout.kind;
+  out.folder = plan.folder;
+  out.name = plan.layout.kind == OutputKind::folder ? plan.name : plan.layout.files.front().name;
+  out.files = plan.layout.files;
+  out.force = o.force;
+  out.make_folders = o.mkdir;
+  out.follow_links = o.follow;
+  out.skip_disk_check = o.skip_disk_check;
+  for (const auto& [name, file] : plan.source->files) out.inputs.push_back(file->fingerprint());
+  out.journal = o.journal.has_value() || plan.output_bytes() > (uint64_t{1} << 30);
+  if (o.journal) out.journal_batch_bytes = *o.journal;
+  out.restart = o.restart;
+  out.demand_journal = o.resume;
+  out.plan_fingerprint = plan.fingerprint;
+  return out;
+}
+
+}  // namespace recast

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/detect.h"
+#include "formats/format.h"
+#include "quantize/file_types.h"
+#include "recast/convert.h"
+
+namespace recast {
+
+// The options of one conversion, resolved against what the source is and what the target can do.
+struct Request {
+  ConvertOptions options;
+  std::shared_ptr<const Source> source;
+  const Format* from = nullptr;
+  std::string evidence;                  // what the source's format was recognised by
+  const Format* to = nullptr;
+  const FileType* quant = nullptr;       // of the matrices; null: not asked for
+  const Codec* precision = nullptr;      // of floats; null: the source's
+  const Codec* embedding = nullptr;
+  const Codec* output_matrix = nullptr;
+  json::Value model_config;              // --model-config; null when not given
+  std::string model_config_file;
+  ReadOptions read;
+  WriteOptions write;                    // name is filled in when the destination is known
+  std::vector<Finding> warnings;
+
+  // True when some option asks for other bytes than the source's: without one, a conversion to the
+  // same format is a copy.
+  bool asks_for_change() const;
+};
+
+// Opens and recognises the source, finds the target, checks every option against it. Throws
+// unknown_format, no_target_format, unknown_type, no_effect_refused and what opening throws.
+Request resolve(const ConvertOptions& options);
+
+// A format name as the user writes it, or unknown_format with the nearest.
+const Format& require_format(std::string_view name, std::string_view option);
+
+}  // namespace recast

@@ -1,0 +1,211 @@
+#include "convert/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <mutex>
+
+#include "arch/canonical.h"
+#include "arch/facts.h"
+#include "base/parallel.h"
+#include "codec/codecs.h"
+
+namespace recast {
+
+namespace {
+
+// The unfinished output under its final names, for the reader of its format.
+class StagedSource final : public Source {
+ public:
+  StagedSource(const Plan& plan, const Output& output) : plan_(plan), output_(output) {}
+  bool is_folder() const override { return plan_.layout.kind == OutputKind::folder; }
+  const std::string& path() const override { return plan_.paths.front(); }
+  std::string base_name() const override { return plan_.name; }
+  std::shared_ptr<const File> file() const override { return output_.reopen(0); }
+  std::vector<std::string> list() const override {
+    std::vector<std::string> names;
+    for (const OutputFileSpec& file : plan_.layout.files)
+      names.push_back(file.name.substr(0, file.name.find('/')));
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+  }
+  std::shared_ptr<const File> open(std::string_view name) const override {
+    if (auto file = find(name)) return file;
+    fail(codes::file_missing, {.file = std::string(name)});
+  }
+  std::shared_ptr<const File> find(std::string_view name) const override {
+    for (size_t i = 0; i < plan_.layout.files.size(); ++i)
+      if (plan_.layout.files[i].name == name) return output_.reopen(i);
+    return nullptr;
+  }
+
+ private:
+  const Plan& plan_;
+  const Output& output_;
+};
+
+[[noreturn]] void wrong(const Plan& plan, std::string_view name, std::string expected,
+                        std::string found) {
+  fail(codes::read_back, {.where = tensor_where(name),
+                          .expected = std::move(expected),
+                          .found = std::move(found),
+                          .file = plan.paths.front()});
+}
+
+void compare_tables(const Plan& plan, const Checkpoint& written) {
+  std::map<std::string_view, const Tensor*> by_name;
+  for (const Tensor& tensor : written.tensors) by_name[tensor.name] = &tensor;
+  const std::vector<Tensor>& planned = plan.target.checkpoint.tensors;
+  if (written.tensors.size() != planned.size())
+    wrong(plan, "", fmt::format("{} tensors", planned.size()),
+          fmt::format("{}", written.tensors.size()));
+  for (const Tensor& tensor : planned) {
+    const auto it = by_name.find(tensor.name);
+    if (it == by_name.end()) wrong(plan, tensor.name, "this tensor", "none of this name");
+    const Tensor& back = *it->second;
+    if (back.shape() != tensor.shape())
+      wrong(plan, tensor.name, to_string(tensor.shape()), to_string(back.shape()));
+    if (&back.codec() != &tensor.codec())
+      wrong(plan, tensor.name, std::string(tensor.codec().name), std::string(back.codec().name));
+  }
+  for (const PlanItem& item : plan.items) {
+    if (item.tensor < 0) continue;
+    const auto extent = by_name.at(item.name)->value->extent();
+    if (extent && extent->offset != item.offset)
+      wrong(plan, item.name, offset_where(item.offset), offset_where(extent->offset));
+  }
+}
+
+// Pairs of values that must be the same model: by role where conventions differ, else by name.
+struct Pair {
+  std::string name;
+  ValuePtr source, target;
+};
+
+std::vector<Pair> pairs_by_role(const Plan& plan, const Checkpoint& written) {
+  std::vector<Finding> ignored;
+  const Architecture& arch = *plan.target.arch;
+  const auto facts = [&](const Checkpoint& side) {
+    if (side.convention == Convention::hf)
+      return facts_from_config(arch, plan.target.config, side.config_file, ignored);
+    return facts_from_gguf(arch, side, plan.target.config, ignored);
+  };
+  const Canonical from = to_canonical(*plan.source, facts(*plan.source), ignored);
+  const Canonical to = to_canonical(written, facts(written), ignored);
+  std::vector<Pair> pairs;
+  for (const auto& [key, tensor] : from.tensors) {
+    const auto it = to.tensors.find(key);
+    if (it == to.tensors.end()) wrong(plan, tensor.source, to_string(key), "nothing of this role");
+    pairs.push_back({it->second.source, tensor.value, it->second.value});
+  }
+  return pairs;
+}
+
+std::vector<Pair> pairs_by_name(const Plan& plan, const Checkpoint& written) {
+  std::map<std::string_view, const Tensor*> by_name;
+  for (const Tensor& tensor : written.tensors) by_name[tensor.name] = &tensor;
+  std::vector<Pair> pairs;
+  for (const Tensor& tensor : plan.source->tensors)
+    if (const auto it = by_name.find(tensor.name); it != by_name.end())
+      pairs.push_back({tensor.name, tensor.value, it->second->value});
+  return pairs;
+}
+
+// Elements [begin, end) as f32; empty when the type has no values to compute with.
+std::vector<float> decoded(const Value& value, int64_t begin, int64_t end) {
+  FloatCensus ignored;
+  const Window bytes = value.fetch(begin, end, ignored);
+  std::vector<float> out(static_cast<size_t>(end - begin));
+  value.codec().decode(bytes.bytes().data(), out.data(), end - begin);
+  return out;
+}
+
+// What rounding to a type may do, relative to the size of the values.
+double tolerance(const Codec& codec) {
+  if (codec.kind == CodecKind::block) return 0.5;  // reported; a wrong row is near 1.4
+  if (&codec == &codec::f16) return 5e-3;
+  if (&codec == &codec::bf16) return 3e-2;
+  return codec.block_bytes >= 4 ? 1e-4 : 0.25;
+}
+
+class Comparison {
+ public:
+  Comparison(const Plan& plan, bool all_rows) : plan_(plan), all_rows_(all_rows) {}
+
+  void compare(const Pair& pair) {
+    const Codec &from = pair.source->codec(), &to = pair.target->codec();
+    if (!from.decode || !to.decode || pair.source->elements() == 0) return;
+    if (pair.source->elements() != pair.target->elements())
+      wrong(plan_, pair.name, to_string(pair.source->shape()), to_string(pair.target->shape()));
+    const int64_t row = std::max<int64_t>(1, row_length(pair.source->shape()));
+    const int64_t rows = pair.source->elements() / row;
+    double error = 0, size = 0;
+    int64_t compared = 0;
+    const auto add = [&](int64_t r) {
+      const auto a = decoded(*pair.source, r * row, (r + 1) * row);
+      const auto b = decoded(*pair.target, r * row, (r + 1) * row);
+      for (size_t i = 0; i < a.size(); ++i) {
+        if (!std::isfinite(a[i]) || !std::isfinite(b[i])) continue;
+        const double d = static_cast<double>(a[i]) - b[i];
+        error += d * d;
+        size += static_cast<double>(a[i]) * a[i];
+      }
+      ++compared;
+    };
+    if (all_rows_) {
+      for (int64_t r = 0; r < rows; ++r) add(r);
+    } else {
+      // First, last and two between: wrong order, offset or part shows in any of them.
+      for (const int64_t r : {int64_t{0}, rows / 3, rows * 2 / 3, rows - 1})
+        if (compared == 0 || r > 0) add(r);
+    }
+    judge(pair, size > 0 ? std::sqrt(error / size) : std::sqrt(error), compared);
+  }
+
+  Verification result() const { return result_; }
+
+ private:
+  void judge(const Pair& pair, double relative, int64_t rows) {
+    const Codec &from = pair.source->codec(), &to = pair.target->codec();
+    const bool rounds = to.kind == CodecKind::block || to.block_bytes < 4 || &from != &to;
+    const double limit = std::max(tolerance(to), rounds ? tolerance(from) * 1e-3 : 0.0);
+    const bool clamped = !plan_.request.options.allow_overflow.empty();
+    if (!(relative <= limit) && !clamped)
+      fail(codes::sample_differs, {.where = tensor_where(pair.name),
+                                   .expected = fmt::format("a relative error of at most {}", limit),
+                                   .found = fmt::format("{:.3g}", relative),
+                                   .file = plan_.paths.front()});
+    std::lock_guard lock(mutex_);
+    ++result_.tensors;
+    result_.rows += rows;
+    result_.max_error = std::max(result_.max_error, relative);
+  }
+
+  const Plan& plan_;
+  const bool all_rows_;
+  std::mutex mutex_;
+  Verification result_;
+};
+
+}  // namespace
+
+Verification verify(const Plan& plan, const Output& output) {
+  const std::string& level = plan.request.options.verify;
+  if (level == "none") return {};
+  const auto staged = std::make_shared<StagedSource>(plan, output);
+  const Checkpoint written = plan.request.to->read(staged, {.mode = ReadMode::mapped});
+  compare_tables(plan, written);
+  if (level == "structure" || plan.target.raw_copy) return {};
+  const bool crosses = plan.source->convention != written.convention;
+  const std::vector<Pair> pairs =
+      crosses ? pairs_by_role(plan, written) : pairs_by_name(plan, written);
+  Comparison comparison(plan, level == "tensors");
+  parallel_for(static_cast<int64_t>(pairs.size()), plan.threads,
+               [&](int64_t i) { comparison.compare(pairs[static_cast<size_t>(i)]); });
+  return comparison.result();
+}
+
+}  // namespace recast

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace recast {
+
+// Every system call by which this room reads or writes a file, as one table, so that a test can
+// make the n-th call fail or return short. Signatures and errno are those of the manual pages.
+struct SystemCalls {
+  int (*open)(int folder, const char* path, int flags, mode_t mode);  // openat
+  int (*open2)(int folder, const char* path, const open_how* how);    // openat2
+  int (*close)(int fd);
+  ssize_t (*pread)(int fd, void* to, size_t n, off_t offset);
+  ssize_t (*pwrite)(int fd, const void* from, size_t n, off_t offset);
+  void* (*mmap)(size_t length, int fd, off_t offset);  // shared, readable, no fixed address
+  int (*fstat)(int fd, struct stat* to);
+  int (*stat)(int folder, const char* path, struct stat* to, int flags);  // fstatat
+  int (*statvfs)(int fd, struct statvfs* to);                             // fstatvfs
+  int (*fsync)(int fd);
+  int (*fdatasync)(int fd);
+  int (*fallocate)(int fd, int mode, off_t offset, off_t n);
+  int (*truncate)(int fd, off_t n);  // ftruncate
+  int (*start_writeback)(int fd);    // sync_file_range, whole file, does not wait
+  int (*rename)(int folder, const char* from, int to_folder, const char* to, unsigned flags);
+  int (*unlink)(int folder, const char* name, int flags);  // unlinkat
+  int (*mkdir)(int folder, const char* name, mode_t mode);  // mkdirat
+  int (*chmod)(int fd, mode_t mode);                        // fchmod
+  int (*lock)(int fd, int command, struct flock* lock);     // fcntl with F_OFD_*
+};
+
+// The table in use. Replace entries only while no other thread does I/O.
+SystemCalls& system_calls();
+
+// Owns a descriptor. The destructor closes without looking; close() throws write_failed.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor();
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  explicit operator bool() const { return fd_ >= 0; }
+  void close(std::string_view file);
+
+ private:
+  int fd_ = -1;
+};
+
+// "ENOSPC (No space left on device)".
+std::string errno_text(int error);
+
+// What failed to write `file`, by errno: no_space and file_size_limit (`resource`),
+// too_many_files, name_too_long, else write_failed (`io`). `action` is a verb: "rename".
+[[noreturn]] void fail_write(std::string_view action, std::string_view file, int error);
+
+// What a failed sync means: no_space, file_size_limit, else sync_failed. Final: the kernel may have
+// dropped the pages, so that a second sync would succeed without them.
+[[noreturn]] void fail_sync(std::string_view file, int error);
+
+// What failed to open or read the input `file`: file_missing, file_unreadable (with owner and mode
+// where they can be told), too_many_files, else read_failed.
+[[noreturn]] void fail_read(std::string_view action, std::string_view file, int error);
+
+// Writes all of it: short writes and EINTR continue. Throws as fail_write, and input_changed when
+// `bytes` lie in a mapping whose file was cut.
+void write_fully(int fd, uint64_t offset, const void* bytes, size_t n, std::string_view file);
+
+// "folder/name" for messages; just `name` in the current folder.
+std::string join_path(std::string_view folder, std::string_view name);
+
+// Names of the entries of an open folder, sorted by bytes, without "." and "..".
+std::vector<std::string> list_folder(int folder, std::string_view path);
+
+}  // namespace recast

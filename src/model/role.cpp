@@ -1,0 +1,30 @@
+#include "model/role.h"
+
+#include <fmt/format.h>
+
+namespace recast {
+
+std::string_view role_name(Role role) {
+  static constexpr std::string_view names[] = {
+      "token_embd", "position_embd", "token_types", "token_embd_norm",
+      "rope_freqs", "rope_factors_long", "rope_factors_short",
+      "attn_norm", "attn_norm_2", "attn_q", "attn_k", "attn_v", "attn_output", "attn_q_norm",
+      "attn_k_norm", "attn_sinks", "attn_post_norm",
+      "attn_q_a", "attn_q_a_norm", "attn_q_b", "attn_kv_a", "attn_kv_a_norm", "attn_kv_b",
+      "ffn_norm", "ffn_gate", "ffn_up", "ffn_down", "ffn_post_norm",
+      "router", "router_bias", "expert_gate", "expert_up", "expert_down",
+      "shared_router", "shared_gate", "shared_up", "shared_down",
+      "layer_output_norm", "output_norm", "output", "pooler"};
+  static_assert(std::size(names) == static_cast<size_t>(Role::pooler) + 1);
+  return names[static_cast<size_t>(role)];
+}
+
+std::string to_string(const RoleKey& key) {
+  std::string text;
+  if (key.layer >= 0) text += fmt::format("layer {} ", key.layer);
+  if (key.expert >= 0) text += fmt::format("expert {} ", key.expert);
+  return text + fmt::format("{}.{}", role_name(key.role),
+                            key.part == Part::weight ? "weight" : "bias");
+}
+
+}  // namespace recast

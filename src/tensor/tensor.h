@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "io/file.h"
+#include "tensor/codec.h"
+#include "tensor/shape.h"
+
+namespace recast {
+
+// Plain bytes of a file that hold values unchanged.
+struct Extent {
+  std::shared_ptr<const File> file;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+};
+
+// The values of a tensor, not read yet: an extent of a file, or an operation over other values.
+// Immutable and thread safe; every operation streams, so a reader holds what it asked for plus
+// scratch_bytes(). Elements count row-major.
+class Value {
+ public:
+  Value(Shape shape, const Codec& codec);
+  virtual ~Value() = default;
+
+  const Shape& shape() const { return shape_; }
+  const Codec& codec() const { return *codec_; }
+  int64_t elements() const { return elements_; }
+  uint64_t bytes() const { return codec_->bytes(elements_); }
+
+  // Stored form of elements [begin, end) into `destination`, which has exactly their size. Both
+  // ends are multiples of codec().block_elements. What a narrower type damages is added to `losses`.
+  virtual void read(int64_t begin, int64_t end, std::span<std::byte> destination,
+                    FloatCensus& losses) const = 0;
+
+  // The same without a copy where the bytes stand in a file; else as read() into an own buffer.
+  virtual Window fetch(int64_t begin, int64_t end, FloatCensus& losses) const;
+
+  // Where the bytes stand, when they are one extent of a file.
+  virtual std::optional<Extent> extent() const { return std::nullopt; }
+
+  // Anonymous memory that a read or fetch of `n` elements may hold beside the destination.
+  virtual uint64_t scratch_bytes(int64_t n) const = 0;
+
+ private:
+  Shape shape_;
+  const Codec* codec_;
+  int64_t elements_;
+};
+using ValuePtr = std::shared_ptr<const Value>;
+
+// A named value. Cheap to copy.
+struct Tensor {
+  std::string name;
+  ValuePtr value;
+
+  const Shape& shape() const { return value->shape(); }
+  const Codec& codec() const { return value->codec(); }
+  int64_t elements() const { return value->elements(); }
+  uint64_t bytes() const { return value->bytes(); }
+};
+
+}  // namespace recast

@@ -1,0 +1,102 @@
+#include "tokenizer/chat_template.h"
+
+#include <fmt/format.h>
+
+namespace recast {
+
+namespace {
+
+constexpr uint64_t max_template_bytes = uint64_t{4} << 20;
+
+// Names that transformers gives to further templates; a folder cannot be listed by this interface.
+constexpr std::string_view additional_names[] = {"tool_use", "rag"};
+
+class Templates {
+ public:
+  Templates(Vocabulary& out, std::vector<std::string>& files, std::vector<Finding>& warnings)
+      : out_(out), files_(files), warnings_(warnings) {}
+
+  bool read_files(const FindFile& find) {
+    const auto file = find("chat_template.jinja");
+    if (!file) return false;
+    out_.chat_template = read_text(*file, max_template_bytes);
+    files_.emplace_back("chat_template.jinja");
+    for (const std::string_view name : additional_names) {
+      const std::string path = fmt::format("additional_chat_templates/{}.jinja", name);
+      const auto further = find(path);
+      if (!further) continue;
+      add(std::string(name), read_text(*further, max_template_bytes));
+      files_.push_back(path);
+    }
+    return true;
+  }
+
+  // A text, or a list of {name, template}.
+  bool read_value(const json::Value* value, const std::string& file) {
+    if (!value || value->is_null()) return false;
+    if (const std::string* text = value->as_string()) {
+      out_.chat_template = *text;
+      return true;
+    }
+    if (!value->is_array()) {
+      warn(file, std::string(value->type_name()));
+      return false;
+    }
+    for (const json::Value& entry : *value->as_array()) {
+      const json::Value *name = entry.find("name"), *text = entry.find("template");
+      if (name && name->as_string() && text && text->as_string())
+        add(*name->as_string(), *text->as_string());
+      else
+        warn(file, "an entry without name or template");
+    }
+    return true;
+  }
+
+ private:
+  void add(const std::string& name, const std::string& text) {
+    if (name == "default")
+      out_.chat_template = text;
+    else
+      out_.named_templates.emplace_back(name, text);
+  }
+  void warn(const std::string& file, std::string found) {
+    warnings_.emplace_back(codes::template_ignored,
+                           ErrorFacts{.where = key_where("chat_template"),
+                                      .expected = "a text or a list of name and template",
+                                      .found = std::move(found),
+                                      .file = file});
+  }
+
+  Vocabulary& out_;
+  std::vector<std::string>& files_;
+  std::vector<Finding>& warnings_;
+};
+
+}  // namespace
+
+std::string read_text(const File& file, uint64_t limit_bytes) {
+  if (file.size() > limit_bytes)
+    fail(codes::too_long, {.expected = fmt::format("at most {} bytes", limit_bytes),
+                           .found = fmt::format("{} bytes", file.size()),
+                           .file = file.name()});
+  std::string text(file.size(), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+void read_chat_templates(const FindFile& find, const json::Value* tokenizer_config,
+                         Vocabulary& vocabulary, std::vector<std::string>& files_used,
+                         std::vector<Finding>& warnings) {
+  Templates templates(vocabulary, files_used, warnings);
+  if (templates.read_files(find)) return;
+  if (tokenizer_config &&
+      templates.read_value(tokenizer_config->find("chat_template"), "tokenizer_config.json"))
+    return;
+  const auto file = find("chat_template.json");
+  if (!file) return;
+  const json::Value root = json::parse_file(*file);
+  if (templates.read_value(root.find("chat_template"), file->name()))
+    files_used.emplace_back("chat_template.json");
+}
+
+}  // namespace recast

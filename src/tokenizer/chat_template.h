@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "tokenizer/vocabulary.h"
+#include "wire/json.h"
+
+namespace recast {
+
+// Opens a file of the model's folder by name; null when there is none.
+using FindFile = std::function<std::shared_ptr<const File>(std::string_view)>;
+
+// Fills chat_template and named_templates, as text and unchanged, from the first of:
+// chat_template.jinja with additional_chat_templates/, chat_template of tokenizer_config.json (a
+// text, or a list of name and template), chat_template.json. Appends the files read to `files_used`.
+void read_chat_templates(const FindFile& find, const json::Value* tokenizer_config,
+                         Vocabulary& vocabulary, std::vector<std::string>& files_used,
+                         std::vector<Finding>& warnings);
+
+// The whole file as text. Throws too_long (resource) beyond `limit_bytes`.
+std::string read_text(const File& file, uint64_t limit_bytes);
+
+}  // namespace recast

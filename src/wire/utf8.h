@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace recast {
+
+// Offset of the first byte that is not part of valid UTF-8; empty when all of it is valid.
+// Overlong forms, surrogates (U+D800..U+DFFF) and code points above U+10FFFF are invalid.
+std::optional<uint64_t> find_invalid_utf8(std::string_view text);
+
+}  // namespace recast

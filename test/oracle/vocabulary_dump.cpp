@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <span>
+
+#include "io/source.h"
+#include "tokenizer/read_vocabulary.h"
+#include "wire/json.h"
+
+// vocabulary_dump FOLDER [--pre NAME]: prints the tokenizer of a model folder as the JSON object that
+// test/oracle/tokenizer_keys.py compares with the keys of a reference GGUF.
+namespace {
+
+using namespace recast;
+
+json::Value to_json(const Vocabulary& v) {
+  json::Array tokens, scores, types, merges, templates, eos_ids;
+  for (const Token& token : v.tokens) {
+    tokens.emplace_back(token.text);
+    scores.emplace_back(static_cast<double>(token.score));
+    types.emplace_back(static_cast<int64_t>(token.type));
+  }
+  for (const std::string& merge : v.merges) merges.emplace_back(merge);
+  for (const uint32_t id : v.eos_ids) eos_ids.emplace_back(static_cast<int64_t>(id));
+  json::Object ids, flags, named;
+  for (const auto& [role, id] : v.special_ids) ids.emplace_back(role, static_cast<int64_t>(id));
+  for (const auto& [name, value] : v.flags) flags.emplace_back(name, value);
+  for (const auto& [name, text] : v.named_templates) named.emplace_back(name, text);
+  json::Object out{{"model", vocabulary_kind_name(v.kind)},
+                   {"pre", v.pre},
+                   {"tokens", std::move(tokens)},
+                   {"token_type", std::move(types)},
+                   {"merges", std::move(merges)},
+                   {"ids", std::move(ids)},
+                   {"flags", std::move(flags)},
+                   {"eos_ids", std::move(eos_ids)},
+                   {"charsmap_bytes", static_cast<int64_t>(v.precompiled_charsmap.size())},
+                   {"named_templates", std::move(named)}};
+  if (v.has_scores) out.emplace_back("scores", std::move(scores));
+  if (v.token_type_count) out.emplace_back("token_type_count", static_cast<int64_t>(*v.token_type_count));
+  if (v.chat_template) out.emplace_back("chat_template", *v.chat_template);
+  return out;
+}
+
+int dump(std::span<char*> args) {
+  if (args.empty()) {
+    std::fputs("usage: vocabulary_dump FOLDER [--pre NAME]\n", stderr);
+    return 2;
+  }
+  const auto source = Source::open(std::string(args[0]));
+  TokenizerInput input{.find = [&](std::string_view name) { return source->find(name); }};
+  json::Value config;
+  if (const auto file = source->find("config.json")) config = json::parse_file(*file);
+  input.config = &config;
+  const json::Value* text = config.find("text_config");
+  const json::Value* type = (text ? *text : config).find("model_type");
+  if (type && type->as_string()) input.model_type = *type->as_string();
+  for (size_t i = 1; i + 1 < args.size(); i += 2)
+    if (std::string_view(args[i]) == "--pre") input.pre_override = args[i + 1];
+
+  const auto result = read_vocabulary(input);
+  if (!result) {
+    std::puts("null");
+    return 0;
+  }
+  json::Value out = to_json(result->vocabulary);
+  json::Array warnings;
+  for (const Finding& warning : result->warnings) warnings.emplace_back(std::string(warning.what()));
+  out.set("warnings", std::move(warnings));
+  std::puts(json::write(out).c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dump({argv + 1, static_cast<size_t>(argc - 1)});
+  } catch (const recast::Error& error) {
+    fmt::print(stderr, "{}: {}; expected {}; {}\n", error.file, error.what(), error.expected,
+               error.fix.empty() ? error.code->fix : error.fix);
+    return recast::exit_code(error.code->kind);
+  }
+}
