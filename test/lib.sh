@@ -31,12 +31,12 @@ expect_exit() {
 }
 # expect_text REGEX [FILE]: in a file, or in what the last command printed
 expect_text() {
-  grep -qE -- "$1" "${2:-/dev/fd/3}" 3< <(cat "$out" "$err") && return
-  cat "${2:-$err}" >&2
-  fail "no text '$1'"
-}
-no_text() {
-  ! grep -qE -- "$1" "${2:-/dev/fd/3}" 3< <(cat "$out" "$err") || fail "unexpected text '$1'"
+  local pattern=$1
+  shift
+  [ $# -gt 0 ] || set -- "$out" "$err"
+  grep -qE -- "$pattern" "$@" && return
+  head -n 40 "$@" >&2
+  fail "no text '$pattern'"
 }
 # expect_same A B: two files or folders with equal bytes
 expect_same() { diff -r "$1" "$2" > /dev/null || fail "$1 and $2 differ"; }
