@@ -45,7 +45,7 @@ ConvertOptions read_options(const Parsed& parsed) {
   for (const Given& given : parsed.given) {
     if (!given.row->set) continue;
     try {
-      given.row->set(options, given.value);
+      set_option(options, *given.row, given.value);
     } catch (Error& error) {
       // Only here it is known which spelling the value came from.
       error.where = given.from_environment ? environment_name(*given.row)

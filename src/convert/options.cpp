@@ -250,6 +250,11 @@ bool is_alias(std::string_view aliases, std::string_view name) {
 
 std::span<const OptionRow> convert_options() { return rows; }
 
+void set_option(ConvertOptions& options, const OptionRow& row, std::string_view value) {
+  row.set(options, value);
+  options.given.emplace_back(row.name, value);
+}
+
 const OptionRow* find_option(std::string_view name) {
   std::string dashed(name);
   std::replace(dashed.begin(), dashed.end(), '_', '-');
