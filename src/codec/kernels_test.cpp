@@ -35,11 +35,11 @@ std::vector<float> odd_values(int64_t n) {
   std::mt19937_64 random(7);
   std::vector<float> values(static_cast<size_t>(n));
   const float few[] = {0.0f, -0.0f, 1.5f, -1.5f, 0.25f};
-  int few_count = 1, first_few = 0;
+  uint32_t few_count = 1, first_few = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     if (i % 32 == 0) {
-      first_few = static_cast<int>(random() % 4);
-      few_count = 1 + static_cast<int>(random() % static_cast<uint64_t>(5 - first_few));
+      first_few = static_cast<uint32_t>(random() % 4);
+      few_count = 1 + static_cast<uint32_t>(random() % (5 - first_few));
     }
     const uint32_t bits = static_cast<uint32_t>(random());
     const float unit = static_cast<float>(static_cast<int32_t>(bits)) * 0x1p-31f;
@@ -53,7 +53,7 @@ std::vector<float> odd_values(int64_t n) {
         values[i] = unit;
         break;
       case 2:
-        values[i] = few[first_few + static_cast<int>(bits) % few_count * (few_count > 1)];
+        values[i] = few[first_few + bits % few_count];
         break;
       case 3:
         values[i] = std::ldexp(unit, -120 - static_cast<int>(i / 160 % 29));
