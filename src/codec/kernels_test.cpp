@@ -136,7 +136,7 @@ TEST(Kernels, ShortRunsAtOddAddresses) {
       const int64_t n = count * codec.block_elements;
       const size_t size = codec.bytes(n);
       std::vector<std::byte> expected(size), bytes(size + 2, std::byte{0x5a});
-      std::vector<float> wanted(static_cast<size_t>(n)), decoded(static_cast<size_t>(n) + 1, 99.0f);
+      std::vector<float> wanted(static_cast<size_t>(n) + 1), decoded(wanted.size(), 99.0f);
       definition.encode(values.data(), expected.data(), n);
       definition.decode(expected.data(), wanted.data(), n);
       each_target([&](const char* target) {
@@ -145,7 +145,7 @@ TEST(Kernels, ShortRunsAtOddAddresses) {
         EXPECT_TRUE(std::equal(expected.begin(), expected.end(), bytes.begin() + 1) &&
                     bytes.front() == std::byte{0x5a} && bytes.back() == std::byte{0x5a})
             << codec.name << " on " << target << ", " << count;
-        EXPECT_TRUE(std::memcmp(wanted.data(), decoded.data(), wanted.size() * 4) == 0 &&
+        EXPECT_TRUE(std::memcmp(wanted.data(), decoded.data(), static_cast<size_t>(n) * 4) == 0 &&
                     decoded.back() == 99.0f)
             << codec.name << " on " << target << ", " << count;
       });
