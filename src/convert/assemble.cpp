@@ -252,7 +252,8 @@ class Assembler {
       gguf_metadata_from_hf();
     else
       keep_gguf_metadata();
-    apply_metadata_overrides();
+    apply_overrides(out().metadata, override_pairs(options_.metadata),
+                    crosses ? OverrideKeys::not_general : OverrideKeys::all);
     if (options_.provenance) add_provenance(request_, source_, target_.arch, out().metadata);
   }
 
@@ -285,7 +286,8 @@ class Assembler {
         warnings());
     Metadata& metadata = out().metadata;
     for (const auto& [key, value] : general.first.entries()) metadata.set(key, value);
-    for (const auto& [key, value] : gguf_metadata(facts_).entries()) metadata.set(key, value);
+    const Metadata own = gguf_metadata(facts_);
+    for (const auto& [key, value] : own.entries()) metadata.set(key, value);
     for (const auto& [key, value] : general.last.entries()) metadata.set(key, value);
     if (tokenizer) {
       for (Finding& warning : tokenizer->warnings) warnings().push_back(std::move(warning));
@@ -326,10 +328,6 @@ class Assembler {
         if (key.starts_with("src.")) metadata.erase(key);
     if (options_.no_tokenizer) drop_tokenizer_keys(metadata);
     target_.kept.push_back(fmt::format("{} metadata keys", metadata.entries().size()));
-  }
-
-  void apply_metadata_overrides() {
-    apply_overrides(out().metadata, override_pairs(options_.metadata), OverrideKeys::all);
   }
 
   void finish_hf(bool crosses) {

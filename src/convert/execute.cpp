@@ -15,10 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 void add_census(FloatCensus& sum, const FloatCensus& part) {
   sum.nan += part.nan;
   sum.infinite += part.infinite;

@@ -49,7 +49,7 @@ void place(Plan& plan) {
     fail(codes::bad_value,
          {.where = "--output", .expected = "a path", .found = "-, a stream: the output needs a file"});
   if (output.empty()) {
-    plan.folder = ".";
+    plan.folder.assign(1, '.');
     plan.name = with_extension(plan);
     return;
   }
@@ -62,7 +62,8 @@ void place(Plan& plan) {
     plan.name = with_extension(plan);
   } else {
     const size_t at = output.rfind('/');
-    plan.folder = at == std::string::npos ? "." : at == 0 ? "/" : output.substr(0, at);
+    plan.folder = at == std::string::npos ? std::string(1, '.')
+                                          : output.substr(0, std::max<size_t>(at, 1));
     plan.name = at == std::string::npos ? output : output.substr(at + 1);
   }
   if (plan.name.empty() || plan.name == "." || plan.name == "..")
