@@ -94,8 +94,8 @@ std::shared_ptr<Descriptor> PartFiles::acquire(State& state) {
   state.last_use = ++clock_;
   if (state.fd) return state.fd;
   if (open_count_ >= most_open) evict_one();
-  Descriptor fd(system_calls().open(folder_, state.part.path.c_str(),
-                                    O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0));
+  Descriptor fd(
+      system_calls().open(folder_, state.part.path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0));
   if (!fd) fail_write("open", state.part.shown, errno);
   state.fd = std::make_shared<Descriptor>(std::move(fd));
   ++open_count_;
