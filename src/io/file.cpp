@@ -19,8 +19,8 @@ namespace recast {
 
 namespace {
 
-// Measured with a cached 2 GB file (map + XXH3 against pread + XXH3): from 64 KiB on mapping wins,
-// by a quarter at 1 MiB; below, mmap and munmap cost more than the copy.
+// Measured with a cached 2 GB file: map, XXH3 and pwrite take three quarters of the time of pread,
+// XXH3 and pwrite. Below 64 KiB, mmap and munmap cost more than the copy.
 constexpr uint64_t smallest_mapping = 64 << 10;
 
 std::string_view kind_of(mode_t mode) {
