@@ -14,9 +14,8 @@ constexpr uint64_t window_bytes = uint64_t{1} << 20;
 ByteReader::ByteReader(std::shared_ptr<const File> file, uint64_t offset, uint64_t bytes)
     : file_(std::move(file)), name_(file_->name()), view_offset_(offset) {
   if (offset > file_->size() || bytes > file_->size() - offset)
-    fail(codes::truncated,
-         {.expected = fmt::format("{} bytes", bytes),
-          .found = fmt::format("a file of {} bytes", file_->size())});
+    fail(codes::truncated, {.expected = fmt::format("{} bytes", bytes),
+                            .found = fmt::format("a file of {} bytes", file_->size())});
   end_ = offset + bytes;
 }
 
@@ -33,8 +32,7 @@ std::span<const std::byte> ByteReader::take(uint64_t n, std::string_view what) {
   require_room(n, 1, what);
   if (n > view_.size() - position_) refill(n);
   if (window_.cut())
-    fail(codes::input_changed,
-         {.found = "the end of the file before " + offset_where(end_)});
+    fail(codes::input_changed, {.found = "the end of the file before " + offset_where(end_)});
   const auto bytes = view_.subspan(position_, static_cast<size_t>(n));
   position_ += static_cast<size_t>(n);
   return bytes;

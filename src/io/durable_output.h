@@ -65,8 +65,8 @@ class DurableOutput : public Output {
   MadeFolders made_folders_;
   OutputPlace place_;
   OutputLock lock_;
-  std::string folder_part_;  // name of the staging folder, once it is there
-  Descriptor staging_;       // that folder
+  std::string folder_part_;              // name of the staging folder, once it is there
+  Descriptor staging_;                   // that folder
   std::set<std::string> inner_folders_;  // below it, parents before children
   mode_t umask_ = 022;
   PartFiles parts_;

@@ -62,6 +62,11 @@ class File {
   virtual void check_unchanged() const = 0;
 };
 
+// In such pieces bytes should go from a window through a hash into an output: larger ones leave the
+// L2 cache between the two reads. Measured with 2 GB: 0.5 s of system time at 256 KiB, 2.5 s at
+// 1 MiB. Windows themselves may be larger; 8 MiB is a good size.
+inline constexpr uint64_t copy_piece_bytes = uint64_t{256} << 10;
+
 enum class ReadMode { mapped, stream };  // mmap windows, or pread into buffers
 
 // Opens a regular file. Follows links; refuses folders, FIFOs, sockets and devices (`not_a_file`)

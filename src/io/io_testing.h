@@ -79,15 +79,31 @@ const ErrorCode* code_of(Call&& call, Error* out = nullptr) {
   }
   return nullptr;
 }
-#define EXPECT_CODE(call, wanted)                                                      \
-  do {                                                                                 \
-    const ErrorCode* got = io_testing::code_of([&] { call; });                         \
+#define EXPECT_CODE(call, wanted)                                                         \
+  do {                                                                                    \
+    const ErrorCode* got = io_testing::code_of([&] { call; });                            \
     EXPECT_EQ(got, &codes::wanted) << (got ? got->symbol : std::string_view("no error")); \
   } while (false)
 
 enum class Call {
-  open, close, pread, pwrite, mmap, fstat, stat, statvfs, fsync, fdatasync, fallocate, truncate,
-  rename, unlink, mkdir, chmod, lock, count
+  open,
+  close,
+  pread,
+  pwrite,
+  mmap,
+  fstat,
+  stat,
+  statvfs,
+  fsync,
+  fdatasync,
+  fallocate,
+  truncate,
+  rename,
+  unlink,
+  mkdir,
+  chmod,
+  lock,
+  count
 };
 
 // While it lives, the n-th call of one kind fails with `error`, or the n-th call of any kind kills

@@ -140,8 +140,8 @@ std::string read_all(int fd, const std::string& shown) {
   if (system_calls().fstat(fd, &st) != 0) fail_read("look at", shown, errno);
   std::string text(static_cast<size_t>(st.st_size), '\0');
   for (size_t done = 0; done < text.size();) {
-    const ssize_t n = system_calls().pread(fd, text.data() + done, text.size() - done,
-                                           static_cast<off_t>(done));
+    const ssize_t n =
+        system_calls().pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail_read("read", shown, errno);
     if (n == 0) text.resize(done);
@@ -154,8 +154,8 @@ std::string read_all(int fd, const std::string& shown) {
 
 std::optional<JournalContent> read_journal(int folder, const std::string& name,
                                            const std::string& shown) {
-  const Descriptor fd(system_calls().open(
-      folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
+  const Descriptor fd(
+      system_calls().open(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
   if (!fd && errno == ENOENT) return std::nullopt;
   if (!fd) fail_read("open", shown, errno);
   require_regular(fd.get(), shown);
@@ -197,8 +197,8 @@ Journal Journal::resume(int folder, const std::string& name, const std::string& 
                         const JournalContent& content) {
   Journal journal;
   journal.shown_ = shown;
-  journal.fd_ = Descriptor(
-      system_calls().open(folder, name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0));
+  journal.fd_ =
+      Descriptor(system_calls().open(folder, name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0));
   if (!journal.fd_) fail_write("open", shown, errno);
   if (system_calls().truncate(journal.fd_.get(), static_cast<off_t>(content.valid_bytes)) != 0)
     fail_write("cut", shown, errno);
@@ -210,8 +210,8 @@ Journal Journal::resume(int folder, const std::string& name, const std::string& 
 void Journal::append_done(std::span<const Output::DoneStep> steps) {
   std::string json = R"({"record":"done","steps":[)";
   for (const auto& step : steps)
-    json += fmt::format(R"({}[{},"{}"])", &step == steps.data() ? "" : ",", step.step,
-                        step.hash.hex());
+    json +=
+        fmt::format(R"({}[{},"{}"])", &step == steps.data() ? "" : ",", step.step, step.hash.hex());
   append(json + "]}");
 }
 

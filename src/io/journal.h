@@ -20,9 +20,9 @@ struct JournalPlan {
     uint64_t inode = 0;  // of the part: tells it from another file once it carries the final name
     bool operator==(const File&) const = default;
   };
-  std::string fingerprint;      // OutputOptions::plan_fingerprint
-  std::string folder_part;      // the staging folder of OutputKind::folder, else empty
-  uint64_t folder_inode = 0;    // of that folder
+  std::string fingerprint;    // OutputOptions::plan_fingerprint
+  std::string folder_part;    // the staging folder of OutputKind::folder, else empty
+  uint64_t folder_inode = 0;  // of that folder
   std::vector<File> files;
   bool operator==(const JournalPlan&) const = default;
 };
@@ -30,8 +30,8 @@ struct JournalPlan {
 struct JournalContent {
   JournalPlan plan;
   std::vector<Output::DoneStep> done;
-  bool committed = false;       // all data was synced and the renames had begun
-  uint64_t valid_bytes = 0;     // of whole records but `commit`; what follows is cut on resume
+  bool committed = false;    // all data was synced and the renames had begun
+  uint64_t valid_bytes = 0;  // of whole records but `commit`; what follows is cut on resume
   uint64_t next_sequence = 0;
 };
 

@@ -84,7 +84,8 @@ void follow_links(const OutputOptions& options, OutputPlace& place) {
     if (n < 0) return;  // no link, or nothing: what it is gets checked next
     const std::string target(text, text + std::min<ssize_t>(n, sizeof(text)));
     if (!options.follow_links)
-      fail(codes::output_link, {.found = fmt::format("a link to {}", printable(target)), .file = path});
+      fail(codes::output_link,
+           {.found = fmt::format("a link to {}", printable(target)), .file = path});
     const fs::path next = fs::path(place.folder) / target;
     place.folder = (next.has_parent_path() ? next.parent_path() : fs::path(".")).string();
     place.name = next.filename().string();
@@ -101,8 +102,7 @@ void refuse_input(const OutputOptions& options, const struct stat& st, const std
     if (options.inputs[i].device != st.st_dev || options.inputs[i].inode != st.st_ino) continue;
     const std::string name = i < options.input_names.size() ? printable(options.input_names[i])
                                                             : fmt::format("number {}", i + 1);
-    fail(codes::output_is_input,
-         {.found = fmt::format("{} input {}", what, name), .file = shown});
+    fail(codes::output_is_input, {.found = fmt::format("{} input {}", what, name), .file = shown});
   }
 }
 
@@ -126,8 +126,8 @@ void refuse_inputs_beneath(const OutputOptions& options, int folder, const std::
       fail_write("look at", path, errno);
     refuse_input(options, st, path, "would replace a folder that holds");
     if (!S_ISDIR(st.st_mode)) continue;
-    const Descriptor inner(sys.open(folder, name.c_str(),
-                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+    const Descriptor inner(
+        sys.open(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
     if (!inner) fail_write("open the old folder", path, errno);
     refuse_inputs_beneath(options, inner.get(), path);
   }
@@ -157,8 +157,8 @@ OutputPlace::Target look_at(const OutputOptions& options, const OutputPlace& pla
   target.mode = st.st_mode & 07777;
   target.inode = st.st_ino;
   if (options.kind == OutputKind::folder && options.force && !options.inputs.empty()) {
-    const Descriptor old(sys.open(place.fd.get(), name.c_str(),
-                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+    const Descriptor old(
+        sys.open(place.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
     if (!old) fail_write("open the old folder", shown, errno);
     refuse_inputs_beneath(options, old.get(), shown);
   }
@@ -196,18 +196,17 @@ OutputPlace find_place(const OutputOptions& options) {
   return place;
 }
 
-std::optional<JournalContent> find_journal(const OutputOptions& options,
-                                           const OutputPlace& place) {
+std::optional<JournalContent> find_journal(const OutputOptions& options, const OutputPlace& place) {
   std::optional<JournalContent> journal;
   const std::string name = journal_name(place.name);
   if (!place.missing && !options.restart)
     journal = read_journal(place.fd.get(), name, place.shown(name));
-  if (!journal && options.demand_journal)
-    fail(codes::journal_missing, {.file = place.shown(name)});
+  if (!journal && options.demand_journal) fail(codes::journal_missing, {.file = place.shown(name)});
   if (journal && journal->plan.fingerprint != options.plan_fingerprint)
-    fail(codes::journal_mismatch, {.expected = fmt::format("plan {}", printable(options.plan_fingerprint)),
-                                   .found = fmt::format("plan {}", printable(journal->plan.fingerprint)),
-                                   .file = place.shown(name)});
+    fail(codes::journal_mismatch,
+         {.expected = fmt::format("plan {}", printable(options.plan_fingerprint)),
+          .found = fmt::format("plan {}", printable(journal->plan.fingerprint)),
+          .file = place.shown(name)});
   return journal;
 }
 
@@ -266,8 +265,8 @@ std::optional<Finding> check_space(const OutputOptions& options, const OutputPla
                    .found = gib(free),
                    .file = place.shown(place.name)};
   if (free < needed) {
-    facts.fix = fmt::format("free {}, choose a smaller type, or --skip-disk-check",
-                            gib(needed - free));
+    facts.fix =
+        fmt::format("free {}, choose a smaller type, or --skip-disk-check", gib(needed - free));
     fail(codes::disk_space, std::move(facts));
   }
   const uint64_t left = free - (needed - spare_bytes);

@@ -18,10 +18,10 @@ struct OutputPlace {
     mode_t mode = 0;     // of what exists
     uint64_t inode = 0;  // of what exists
   };
-  std::string folder;  // as to print it; relative paths stay relative
-  Descriptor fd;       // of the folder; of its nearest existing parent while `missing`
-  bool missing = false;  // the folder is still to be made (make_folders)
-  std::string name;    // of lock and journal
+  std::string folder;           // as to print it; relative paths stay relative
+  Descriptor fd;                // of the folder; of its nearest existing parent while `missing`
+  bool missing = false;         // the folder is still to be made (make_folders)
+  std::string name;             // of lock and journal
   std::vector<Target> targets;  // one for each file, or the one new folder
 
   std::string shown(const std::string& name_inside) const;

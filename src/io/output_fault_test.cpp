@@ -78,8 +78,10 @@ std::map<std::string, std::string> all_files(const Scratch& scratch) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(scratch.path())) {
     const std::string name = fs::relative(entry.path(), scratch.path()).string();
-    if (!entry.is_directory()) files[name] = scratch.read(name);
-    else if (name[0] == '.') files[name] = "a folder";
+    if (!entry.is_directory())
+      files[name] = scratch.read(name);
+    else if (name[0] == '.')
+      files[name] = "a folder";
   }
   return files;
 }
@@ -88,8 +90,10 @@ std::map<std::string, std::string> wanted(const Scenario& scenario, bool fresh) 
   std::map<std::string, std::string> files;
   const auto names = scenario.file_names();
   for (size_t i = 0; i < names.size(); ++i) {
-    if (fresh) files[names[i]] = scenario.texts()[i];
-    else if (scenario.force) files[names[i]] = fmt::format("old {}", names[i]);
+    if (fresh)
+      files[names[i]] = scenario.texts()[i];
+    else if (scenario.force)
+      files[names[i]] = fmt::format("old {}", names[i]);
   }
   return files;
 }
@@ -120,11 +124,10 @@ int fail_every(const Scenario& scenario, Call call, int error) {
       } catch (const Error& thrown) {
         failed = true;
         const bool full = error == ENOSPC;
-        EXPECT_TRUE(is_one_of(thrown.code->kind,
-                              full ? std::initializer_list<ErrorKind>{ErrorKind::resource,
-                                                                      ErrorKind::unreadable}
-                                   : std::initializer_list<ErrorKind>{ErrorKind::io,
-                                                                      ErrorKind::unreadable}))
+        EXPECT_TRUE(is_one_of(
+            thrown.code->kind,
+            full ? std::initializer_list<ErrorKind>{ErrorKind::resource, ErrorKind::unreadable}
+                 : std::initializer_list<ErrorKind>{ErrorKind::io, ErrorKind::unreadable}))
             << thrown.what();
         EXPECT_FALSE(thrown.file.empty()) << thrown.what();
       }
@@ -242,8 +245,9 @@ TEST(OutputFaults, RunKilledAtAnyCallIsOldOrWholeAndTheNextRunFinishes) {
       for (const auto& name : scenario.file_names()) {
         const auto found = files.find(name);
         const bool is_fresh = found != files.end() && found->second == fresh.at(name);
-        const bool is_old = found == files.end() ? !old.contains(name)
-                                                 : old.contains(name) && found->second == old.at(name);
+        const bool is_old = found == files.end()
+                                ? !old.contains(name)
+                                : old.contains(name) && found->second == old.at(name);
         EXPECT_TRUE(is_fresh || is_old) << name;
         all_fresh = all_fresh && is_fresh;
       }
@@ -254,7 +258,8 @@ TEST(OutputFaults, RunKilledAtAnyCallIsOldOrWholeAndTheNextRunFinishes) {
       }
       // The same command again.
       auto options = scenario.options(scratch.path());
-      options.force = options.force || all_fresh || (!scenario.journal && files.contains("out.data"));
+      options.force =
+          options.force || all_fresh || (!scenario.journal && files.contains("out.data"));
       const auto out = Output::open(options);
       const int kept = io_testing::write_in_steps(*out, scenario.texts(), 5);
       EXPECT_EQ(kept, static_cast<int>(out->resumed().size()));

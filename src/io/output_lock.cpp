@@ -25,8 +25,8 @@ OutputLock OutputLock::take(int folder, std::string name, const std::string& sho
     OutputLock lock;
     lock.folder_ = folder;
     lock.name_ = name;
-    lock.fd_ = Descriptor(
-        sys.open(folder, name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
+    lock.fd_ =
+        Descriptor(sys.open(folder, name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (!lock.fd_) fail_write("make the lock " + printable(name), shown, errno);
     struct flock request = whole_file();
     if (sys.lock(lock.fd_.get(), F_OFD_SETLK, &request) != 0) {

@@ -42,8 +42,8 @@ bool stat_in(int folder, const std::string& name, struct stat& st) {
 }
 
 int open_folder_in(int folder, const std::string& name) {
-  return system_calls().open(folder, name.c_str(),
-                             O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  return system_calls().open(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                             0);
 }
 
 }  // namespace
@@ -211,8 +211,8 @@ void DurableOutput::remove_stale_parts() {
     if (remove_tree(place_.fd.get(), name))
       notes_.push_back(fmt::format("removed {}, which a dead run had left", printable(name)));
     else
-      notes_.push_back(fmt::format("could not remove {}, which a dead run had left",
-                                   printable(name)));
+      notes_.push_back(
+          fmt::format("could not remove {}, which a dead run had left", printable(name)));
   }
 }
 

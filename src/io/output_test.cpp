@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/parallel.h"
 #include "io/io_testing.h"
 #include "io/output_testing.h"
 #include "io/staging_name.h"
@@ -242,9 +243,9 @@ TEST(Output, OddNamesWork) {
   for (const std::string name : {"", ".", "..", "a/b"})
     EXPECT_CODE(Output::open(one_file(scratch.path(), name, 1)), bad_value);
   Error error;
-  EXPECT_EQ(code_of([&] { Output::open(one_file(scratch.path(), std::string(256, 'n'), 1)); },
-                    &error),
-            &codes::name_too_long);
+  EXPECT_EQ(
+      code_of([&] { Output::open(one_file(scratch.path(), std::string(256, 'n'), 1)); }, &error),
+      &codes::name_too_long);
   EXPECT_NE(error.expected.find("255"), std::string::npos);
   std::string deep = scratch.path();
   while (deep.size() < 4000) deep.append(1, '/').append(90, 'd');
@@ -331,6 +332,34 @@ TEST(Output, HundredShardsNeedFewDescriptors) {
   for (size_t i = 0; i < texts.size(); ++i)
     EXPECT_EQ(scratch.read(fmt::format("s{}", i)), texts[i]);
   EXPECT_EQ(scratch.names().size(), 100u);
+}
+
+// More files than are kept open, written in pieces by several threads, with a journal.
+TEST(Output, ThreadsWriteAnyFileInAnyOrder) {
+  const Scratch scratch(io_testing::memory_folder());
+  constexpr size_t files = 40, pieces = 50, piece_bytes = 1000;
+  auto options = one_file(scratch.path(), "f0", pieces * piece_bytes);
+  for (size_t i = 1; i < files; ++i)
+    options.files.push_back({fmt::format("f{}", i), pieces * piece_bytes});
+  options.journal = true;
+  options.journal_batch_bytes = 50'000;
+  const auto out = Output::open(options);
+  const auto text_at = [](size_t file, size_t piece) {
+    return std::string(piece_bytes, static_cast<char>('!' + (file * 7 + piece) % 90));
+  };
+  parallel_for(files * pieces, 2, [&](int64_t i) {
+    const size_t file = static_cast<size_t>(i) * 17 % files, piece = static_cast<size_t>(i) / files;
+    const std::string text = text_at(file, piece);
+    out->write_at(file, piece * piece_bytes, bytes_of(text));
+    out->step_done(i, xxh3_128(bytes_of(text)), text.size());
+  });
+  out->commit();
+  EXPECT_EQ(scratch.names().size(), files);
+  for (size_t file = 0; file < files; ++file) {
+    std::string whole;
+    for (size_t piece = 0; piece < pieces; ++piece) whole += text_at(file, piece);
+    EXPECT_EQ(scratch.read(fmt::format("f{}", file)), whole) << file;
+  }
 }
 
 TEST(Output, SecondRunOnTheSameOutputIsRefused) {

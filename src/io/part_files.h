@@ -12,8 +12,9 @@
 
 namespace recast {
 
-// The files of an output while they have their part names. Keeps few of them open however many there
-// are, starts write-back early and syncs what is dirty. write_at may be called from any thread.
+// The files of an output while they have their part names. Keeps few of them open however many
+// there are, starts write-back early and syncs what is dirty. write_at may be called from any
+// thread.
 class PartFiles {
  public:
   struct Part {
@@ -46,9 +47,9 @@ class PartFiles {
  private:
   struct State {
     Part part;
-    std::shared_ptr<Descriptor> fd;      // null while closed
+    std::shared_ptr<Descriptor> fd;  // null while closed
     uint64_t last_use = 0;
-    std::atomic<uint64_t> writes{1};     // the making of the file counts as one
+    std::atomic<uint64_t> writes{1};  // the making of the file counts as one
     std::atomic<uint64_t> synced_writes{0};
     std::atomic<bool> has_mode{false};
     std::atomic<uint64_t> unstarted_bytes{0};  // written since write-back was started

@@ -50,8 +50,8 @@ Way carry_out(int folder, const Move& move) {
   // ENOENT: what was to be replaced has gone meanwhile.
   if (move.replace && errno != ENOENT) fail_write("rename to", move.shown, errno);
   if (rename_onto_nothing(folder, move.from, move.to) == 0) return Way::onto_nothing;
-  if (errno == EEXIST) fail(codes::output_exists, {.found = "made by another program meanwhile",
-                                                   .file = move.shown});
+  if (errno == EEXIST)
+    fail(codes::output_exists, {.found = "made by another program meanwhile", .file = move.shown});
   fail_write("rename to", move.shown, errno);
 }
 
@@ -68,8 +68,8 @@ bool try_remove(int folder, const std::string& name) noexcept {
   SystemCalls& sys = system_calls();
   if (sys.unlink(folder, name.c_str(), 0) == 0 || errno == ENOENT) return true;
   if (errno != EISDIR && errno != EPERM) return false;
-  const Descriptor inner(sys.open(folder, name.c_str(),
-                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+  const Descriptor inner(
+      sys.open(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
   if (!inner) return false;
   try {
     for (const auto& entry : list_folder(inner.get(), name)) try_remove(inner.get(), entry);

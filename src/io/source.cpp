@@ -62,9 +62,8 @@ class Folder {
  private:
   // -1 when there is no such entry.
   int open_beneath(const std::string& name, const std::string& shown) const {
-    const open_how how = {.flags = open_flags,
-                          .mode = 0,
-                          .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    const open_how how = {
+        .flags = open_flags, .mode = 0, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     int fd = -1;
     do fd = system_calls().open2(fd_.get(), name.c_str(), &how);
     while (fd < 0 && errno == EAGAIN);  // a rename beside us made the kernel unsure: ask again

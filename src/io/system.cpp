@@ -24,8 +24,10 @@ SystemCalls& system_calls() {
       .close = ::close,
       .pread = ::pread,
       .pwrite = ::pwrite,
-      .mmap = [](size_t length, int fd,
-                 off_t offset) { return ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, offset); },
+      .mmap =
+          [](size_t length, int fd, off_t offset) {
+            return ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, offset);
+          },
       .fstat = ::fstat,
       .stat = ::fstatat,
       .statvfs = ::fstatvfs,
@@ -61,8 +63,8 @@ std::string errno_text(int error) {
 }
 
 void fail_write(std::string_view action, std::string_view file, int error) {
-  ErrorFacts facts{.where = std::string(action), .found = errno_text(error),
-                   .file = std::string(file)};
+  ErrorFacts facts{
+      .where = std::string(action), .found = errno_text(error), .file = std::string(file)};
   if (error == ENOSPC || error == EDQUOT) fail(codes::no_space, std::move(facts));
   if (error == EFBIG) fail(codes::file_size_limit, std::move(facts));
   if (error == EMFILE || error == ENFILE) fail(codes::too_many_files, std::move(facts));
@@ -77,8 +79,8 @@ void fail_sync(std::string_view file, int error) {
 }
 
 void fail_read(std::string_view action, std::string_view file, int error) {
-  ErrorFacts facts{.where = std::string(action), .found = errno_text(error),
-                   .file = std::string(file)};
+  ErrorFacts facts{
+      .where = std::string(action), .found = errno_text(error), .file = std::string(file)};
   if (error == ENOENT || error == ENOTDIR) fail(codes::file_missing, std::move(facts));
   if (error == EMFILE || error == ENFILE) fail(codes::too_many_files, std::move(facts));
   if (error == ENOMEM) fail(codes::out_of_memory, std::move(facts));
@@ -99,8 +101,8 @@ void write_fully(int fd, uint64_t offset, const void* bytes, size_t n, std::stri
     if (done < 0 && errno == EINTR) continue;
     // The bytes come from a window; the kernel cannot read them once the input was cut.
     if (done < 0 && errno == EFAULT)
-      fail(codes::input_changed, {.found = "an input that became shorter while it was copied to " +
-                                           printable(file)});
+      fail(codes::input_changed,
+           {.found = "an input that became shorter while it was copied to " + printable(file)});
     if (done < 0) fail_write(fmt::format("write at {}", offset_where(offset)), file, errno);
     if (done == 0) fail_write(fmt::format("write at {}", offset_where(offset)), file, EIO);
     from += done;

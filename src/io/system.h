@@ -36,7 +36,7 @@ struct SystemCalls {
   int (*truncate)(int fd, off_t n);  // ftruncate
   int (*start_writeback)(int fd);    // sync_file_range, whole file, does not wait
   int (*rename)(int folder, const char* from, int to_folder, const char* to, unsigned flags);
-  int (*unlink)(int folder, const char* name, int flags);  // unlinkat
+  int (*unlink)(int folder, const char* name, int flags);   // unlinkat
   int (*mkdir)(int folder, const char* name, mode_t mode);  // mkdirat
   int (*chmod)(int fd, mode_t mode);                        // fchmod
   int (*lock)(int fd, int command, struct flock* lock);     // fcntl with F_OFD_*
