@@ -15,6 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Of the source mapped at once; small enough for a tight address space.
+constexpr uint64_t copy_window_bytes = uint64_t{8} << 20;
+
 void add_census(FloatCensus& sum, const FloatCensus& part) {
   sum.nan += part.nan;
   sum.infinite += part.infinite;
@@ -107,32 +110,12 @@ class Executor {
     const Codec& codec = item.value->codec();
     const bool copies = item.value->extent().has_value();
     const Stage stage = quantizes(item) ? Stage::quantize : Stage::convert;
-    const auto slab = slab_elements(item, step);
-    std::vector<std::byte> buffer(copies ? 0 : codec.bytes(std::min(slab, step.end - step.begin)));
     Xxh3 hash;
     FloatCensus census;
-    for (int64_t at = step.begin; at < step.end; at += slab) {
-      const int64_t end = std::min(step.end, at + slab);
-      auto start = Clock::now();
-      Window window;
-      std::span<const std::byte> bytes;
-      if (copies) {
-        window = item.value->fetch(at, end, census);
-        bytes = window.bytes();
-        // Copied values are looked at too: a NaN in the source is told, not passed on unseen.
-        if (codec.census) codec.census(bytes.data(), end - at, at, census);
-      } else {
-        const auto target = std::span(buffer).first(codec.bytes(end - at));
-        item.value->read(at, end, target, census);
-        bytes = target;
-      }
-      hash.update(bytes);
-      (stage == Stage::quantize ? quantize_ns_ : convert_ns_) += nanoseconds_since(start);
-      start = Clock::now();
-      output_.write_at(step.file, step.offset + codec.bytes(at - step.begin), bytes);
-      save_ns_ += nanoseconds_since(start);
-      progress_.advance(stage, bytes.size(), item.name);
-    }
+    if (copies)
+      copy_step(step, stage, hash, census);
+    else
+      compute_step(step, stage, hash, census);
     judge(item, census);
     result_.step_hashes[index] = hash.digest();
     {
@@ -140,6 +123,55 @@ class Executor {
       add_census(result_.losses[step.item], census);
     }
     output_.step_done(static_cast<int64_t>(index), result_.step_hashes[index], step.bytes);
+  }
+
+  // Bytes that stay as they are: wide windows of the source, written in pieces that stay in cache.
+  void copy_step(const Step& step, Stage stage, Xxh3& hash, FloatCensus& census) {
+    const PlanItem& item = plan_.items[step.item];
+    const Codec& codec = item.value->codec();
+    const auto elements = [&](uint64_t bytes) {
+      return std::max<int64_t>(1, static_cast<int64_t>(bytes / codec.block_bytes)) *
+             codec.block_elements;
+    };
+    const int64_t wide = elements(copy_window_bytes), piece = elements(copy_piece_bytes);
+    for (int64_t from = step.begin; from < step.end; from += wide) {
+      const int64_t until = std::min(step.end, from + wide);
+      const Window window = item.value->fetch(from, until, census);
+      for (int64_t at = from; at < until; at += piece) {
+        const int64_t end = std::min(until, at + piece);
+        const auto start = Clock::now();
+        const auto bytes = window.bytes().subspan(codec.bytes(at - from), codec.bytes(end - at));
+        // Copied values are looked at too: a NaN in the source is told, not passed on unseen.
+        if (codec.census) codec.census(bytes.data(), end - at, at, census);
+        put(step, at, bytes, stage, start, hash);
+      }
+    }
+  }
+
+  void compute_step(const Step& step, Stage stage, Xxh3& hash, FloatCensus& census) {
+    const PlanItem& item = plan_.items[step.item];
+    const Codec& codec = item.value->codec();
+    const int64_t slab = slab_elements(item, step);
+    std::vector<std::byte> buffer(codec.bytes(std::min(slab, step.end - step.begin)));
+    for (int64_t at = step.begin; at < step.end; at += slab) {
+      const int64_t end = std::min(step.end, at + slab);
+      const auto start = Clock::now();
+      const auto bytes = std::span(buffer).first(codec.bytes(end - at));
+      item.value->read(at, end, bytes, census);
+      put(step, at, bytes, stage, start, hash);
+    }
+  }
+
+  // Hashes and writes what was made since `start`.
+  void put(const Step& step, int64_t at, std::span<const std::byte> bytes, Stage stage,
+           Clock::time_point start, Xxh3& hash) {
+    const PlanItem& item = plan_.items[step.item];
+    hash.update(bytes);
+    (stage == Stage::quantize ? quantize_ns_ : convert_ns_) += nanoseconds_since(start);
+    const auto written = Clock::now();
+    output_.write_at(step.file, step.offset + item.value->codec().bytes(at - step.begin), bytes);
+    save_ns_ += nanoseconds_since(written);
+    progress_.advance(stage, bytes.size(), item.name);
   }
 
   static int64_t slab_elements(const PlanItem& item, const Step& step) {

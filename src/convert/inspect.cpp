@@ -171,7 +171,7 @@ json::Value metadata_document(const MetaValue& value, bool full) {
 }
 
 json::Value inspect(const InspectOptions& options) {
-  const std::shared_ptr<const Source> source = Source::open(options.path, ReadMode::mapped);
+  const std::shared_ptr<const Source> source = open_source(options.path, ReadMode::mapped);
   const Detection detection = detect(*source, options.from);
   const Checkpoint model = detection.format->read(source, {});
   const Recognition known = recognise(model, "");

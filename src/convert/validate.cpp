@@ -66,7 +66,7 @@ class Validator {
   }
 
   void look() {
-    source_ = Source::open(options_.path, ReadMode::mapped);
+    source_ = open_source(options_.path, ReadMode::mapped);
     if (!source_->is_folder() && options_.from.empty() && probe_tokenizer(*source_->file())) {
       out_.facts.set("format", "tokenizer");
       for (const Finding& finding : check_tokenizer(*source_->file())) add(finding);
