@@ -9,14 +9,15 @@ namespace {
 
 [[noreturn]] void fail_value(const std::string& file, const std::string& key, std::string expected,
                              std::string found) {
-  fail(codes::gguf_metadata_value, {.where = key_where(key), .expected = std::move(expected),
-                                    .found = std::move(found), .file = file});
+  fail(codes::gguf_metadata_value, {.where = key_where(key),
+                                    .expected = std::move(expected),
+                                    .found = std::move(found),
+                                    .file = file});
 }
 
 bool has_attention(const Checkpoint& checkpoint) {
-  return std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), [](const Tensor& t) {
-    return t.name.find(".attn_q") != std::string::npos;
-  });
+  return std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                     [](const Tensor& t) { return t.name.find(".attn_q") != std::string::npos; });
 }
 
 // A count that may also be an array with one number a block.
@@ -53,10 +54,10 @@ void check_metadata(Checkpoint& checkpoint, const std::string& file) {
   if (named && !named->as_string())
     fail_value(file, "general.architecture", "a string", std::string(meta_type_name(named->type)));
   if (!named) {
-    add_warning(checkpoint.warnings,
-                Error(codes::gguf_no_architecture,
-                      {.where = key_where("general.architecture"), .found = "no such key",
-                       .file = file}));
+    add_warning(
+        checkpoint.warnings,
+        Error(codes::gguf_no_architecture,
+              {.where = key_where("general.architecture"), .found = "no such key", .file = file}));
     return;
   }
   const std::string arch = *named->as_string();
