@@ -105,6 +105,7 @@ class SpecialTokens {
     if (in_.tokenizer_json) read_post_processor(in_.tokenizer_json->post_processor);
     set_from_tokenizer_config();
     set_from_config();
+    set_from_template();
     set_family_ids();
     set_eos_ids();
     if (in_.tokenizer_json) read_normalizer(in_.tokenizer_json->normalizer);
@@ -257,6 +258,13 @@ class SpecialTokens {
     }
   }
 
+  // Where no tokenizer_config names the roles, the post-processor's frame does.
+  void set_from_template() {
+    if (in_.tokenizer_config || !in_.tokenizer_json) return;
+    for (const std::string_view role : {"bos", "eos"})
+      if (const auto id = in_.tokenizer_json->added_id(texts_[role])) set_id(role, *id);
+  }
+
   void set_family_ids() {
     for (const FamilyId& row : id_table) {
       if (row.model_type != in_.model_type) continue;
@@ -297,8 +305,9 @@ class SpecialTokens {
   void set_sentencepiece_flags() {
     if (!in_.sentencepiece) return set_stage_flags();
     const bool unigram = out_.kind == VocabularyKind::unigram;
-    if (unigram || in_.model_type == "internlm2")
-      set_flag("add_space_prefix", in_.sentencepiece->add_dummy_prefix);
+    // The runtime's default is true: a model without the prefix must say so.
+    const bool prefix = in_.sentencepiece->add_dummy_prefix;
+    if (unigram || in_.model_type == "internlm2" || !prefix) set_flag("add_space_prefix", prefix);
     if (!unigram) return;
     set_flag("remove_extra_whitespaces", in_.sentencepiece->remove_extra_whitespaces);
     out_.precompiled_charsmap = in_.sentencepiece->precompiled_charsmap;

@@ -5,10 +5,11 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <optional>
+#include <limits>
 #include <unordered_set>
 
 #include "base/error.h"
+#include "wire/protobuf.h"
 #include "wire/utf8.h"
 
 // ModelProto      1 pieces (repeated), 2 trainer_spec, 3 normalizer_spec
@@ -22,131 +23,62 @@ namespace recast {
 
 namespace {
 
-// One field of a message: a number for varints and fixed-width values, else a view.
-struct Field {
-  uint64_t number = 0;
-  uint64_t value = 0;
-  std::string_view bytes;
-};
-
-// Walks the fields of one protobuf message and checks every length against what is left.
-class MessageCursor {
- public:
-  MessageCursor(std::string_view message, uint64_t base_offset, const std::string& file)
-      : message_(message), base_(base_offset), file_(file) {}
-
-  std::optional<Field> next() {
-    if (position_ == message_.size()) return std::nullopt;
-    const uint64_t key = varint();
-    Field field{.number = key >> 3};
-    switch (key & 7) {
-      case 0: field.value = varint(); break;
-      case 1: field.value = fixed<uint64_t>(); break;
-      case 2: field.bytes = take(varint(), "piece or text by its length"); break;
-      case 5: field.value = fixed<uint32_t>(); break;
-      default:
-        fail(codes::sentencepiece_wire, {.where = offset_where(base_ + position_),
-                                         .expected = "a protobuf field",
-                                         .found = fmt::format("wire type {}", key & 7),
-                                         .file = file_});
-    }
-    return field;
-  }
-  // Absolute offset of a view that next() gave.
-  uint64_t offset_of(std::string_view view) const {
-    return base_ + static_cast<uint64_t>(view.data() - message_.data());
-  }
-
- private:
-  std::string_view take(uint64_t n, std::string_view what) {
-    const uint64_t left = message_.size() - position_;
-    if (n > left)
-      fail(codes::truncated, {.where = offset_where(base_ + position_),
-                              .expected = fmt::format("{} bytes of {}", n, what),
-                              .found = fmt::format("{} bytes", left),
-                              .file = file_});
-    const std::string_view view = message_.substr(position_, n);
-    position_ += n;
-    return view;
-  }
-  template <class T>
-  T fixed() {
-    T value;
-    std::memcpy(&value, take(sizeof(T), "number").data(), sizeof(T));
-    return value;
-  }
-  uint64_t varint() {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = static_cast<uint8_t>(take(1, "number")[0]);
-      value |= static_cast<uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
-    }
-    fail(codes::sentencepiece_wire, {.where = offset_where(base_ + position_),
-                                     .expected = "a number of at most 10 bytes",
-                                     .file = file_});
-  }
-
-  std::string_view message_;
-  uint64_t base_;
-  const std::string& file_;
-  size_t position_ = 0;
-};
-
 std::string piece_where(size_t id) { return fmt::format("piece {}", id); }
 
-Token read_piece(MessageCursor cursor, size_t id, const std::string& file) {
+using protobuf::Message;
+
+// A protobuf enum or id; a value beyond the range of its field is refused, not cut.
+int32_t number_of(const Message& in, int32_t least, int32_t most) {
+  const int32_t value = in.as_int32();
+  if (value < least || value > most)
+    in.fail(codes::sentencepiece_wire, {.expected = fmt::format("{} to {}", least, most),
+                                        .found = std::to_string(value)});
+  return value;
+}
+
+Token read_piece(Message in) {
   Token piece;
-  while (const auto field = cursor.next()) {
-    if (field->number == 1) piece.text = field->bytes;
-    if (field->number == 2)
-      piece.score = std::bit_cast<float>(static_cast<uint32_t>(field->value));
-    if (field->number != 3) continue;
-    if (field->value < 1 || field->value > 6)
-      fail(codes::sentencepiece_wire, {.where = piece_where(id),
-                                       .expected = "a piece type from 1 to 6",
-                                       .found = std::to_string(field->value),
-                                       .file = file});
-    piece.type = static_cast<TokenType>(field->value);
+  while (in.next()) {
+    if (in.number() == 1) piece.text = in.text();
+    if (in.number() == 2) piece.score = in.as_float();
+    if (in.number() == 3) piece.type = static_cast<TokenType>(number_of(in, 1, 6));
   }
   return piece;
 }
 
-void read_trainer(MessageCursor cursor, SentencePieceModel& model, const std::string& file) {
-  while (const auto field = cursor.next()) {
-    const auto number = static_cast<int32_t>(field->value);
-    switch (field->number) {
-      case 3:
-        if (field->value < 1 || field->value > 4)
-          fail(codes::sentencepiece_wire, {.where = "trainer_spec.model_type",
-                                           .expected = "1 to 4",
-                                           .found = std::to_string(field->value),
-                                           .file = file});
-        model.algorithm = static_cast<SentencePieceModel::Algorithm>(number);
-        break;
-      case 24: model.whitespace_as_suffix = number != 0; break;
-      case 35: model.byte_fallback = number != 0; break;
-      case 40: model.unk_id = number; break;
-      case 41: model.bos_id = number; break;
-      case 42: model.eos_id = number; break;
-      case 43: model.pad_id = number; break;
-      case 45: model.unk_piece = field->bytes; break;
-      case 46: model.bos_piece = field->bytes; break;
-      case 47: model.eos_piece = field->bytes; break;
-      case 48: model.pad_piece = field->bytes; break;
+void read_trainer(Message in, SentencePieceModel& model) {
+  using Algorithm = SentencePieceModel::Algorithm;
+  constexpr int32_t top = std::numeric_limits<int32_t>::max();
+  while (in.next()) {
+    switch (in.number()) {
+      case 3: model.algorithm = static_cast<Algorithm>(number_of(in, 1, 4)); break;
+      case 24: model.whitespace_as_suffix = in.as_bool(); break;
+      case 35: model.byte_fallback = in.as_bool(); break;
+      case 40: model.unk_id = number_of(in, 0, top); break;
+      case 41: model.bos_id = number_of(in, -1, top); break;
+      case 42: model.eos_id = number_of(in, -1, top); break;
+      case 43: model.pad_id = number_of(in, -1, top); break;
+      case 45: model.unk_piece = in.text(); break;
+      case 46: model.bos_piece = in.text(); break;
+      case 47: model.eos_piece = in.text(); break;
+      case 48: model.pad_piece = in.text(); break;
       default: break;
     }
   }
 }
 
-void read_normalizer(MessageCursor cursor, SentencePieceModel& model) {
-  while (const auto field = cursor.next()) {
-    switch (field->number) {
-      case 1: model.normalizer = field->bytes; break;
-      case 2: model.precompiled_charsmap.assign(field->bytes.begin(), field->bytes.end()); break;
-      case 3: model.add_dummy_prefix = field->value != 0; break;
-      case 4: model.remove_extra_whitespaces = field->value != 0; break;
-      case 5: model.escape_whitespaces = field->value != 0; break;
+void read_normalizer(Message in, SentencePieceModel& model) {
+  while (in.next()) {
+    switch (in.number()) {
+      case 1: model.normalizer = in.text(); break;
+      case 2:
+        model.precompiled_charsmap.assign(reinterpret_cast<const uint8_t*>(in.bytes().data()),
+                                          reinterpret_cast<const uint8_t*>(in.bytes().data()) +
+                                              in.bytes().size());
+        break;
+      case 3: model.add_dummy_prefix = in.as_bool(); break;
+      case 4: model.remove_extra_whitespaces = in.as_bool(); break;
+      case 5: model.escape_whitespaces = in.as_bool(); break;
       default: break;
     }
   }
@@ -202,12 +134,10 @@ bool looks_like_sentencepiece(std::span<const std::byte> bytes) {
 SentencePieceModel parse_sentencepiece(std::span<const std::byte> bytes, const std::string& file) {
   if (bytes.empty()) fail(codes::empty_file, {.file = file});
   SentencePieceModel model;
-  MessageCursor cursor({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, 0, file);
-  while (const auto field = cursor.next()) {
-    const MessageCursor inner(field->bytes, cursor.offset_of(field->bytes), file);
-    if (field->number == 1) model.pieces.push_back(read_piece(inner, model.pieces.size(), file));
-    if (field->number == 2) read_trainer(inner, model, file);
-    if (field->number == 3) read_normalizer(inner, model);
+  for (Message in(bytes, {.file = file}); in.next();) {
+    if (in.number() == 1) model.pieces.push_back(read_piece(in.message()));
+    if (in.number() == 2) read_trainer(in.message(), model);
+    if (in.number() == 3) read_normalizer(in.message(), model);
   }
   check_pieces(model.pieces, file);
   if (!model.precompiled_charsmap.empty()) check_charsmap(model.precompiled_charsmap, file);

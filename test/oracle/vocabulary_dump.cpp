@@ -5,12 +5,16 @@
 #include <fstream>
 #include <span>
 
+#include "formats/gguf/tokenizer_keys.h"
 #include "io/source.h"
 #include "tokenizer/read_vocabulary.h"
+#include "tokenizer/rebuild.h"
 #include "wire/json.h"
 
-// vocabulary_dump FOLDER [--pre NAME]: prints the tokenizer of a model folder as the JSON object that
-// test/oracle/tokenizer_keys.py compares with the keys of a reference GGUF.
+// vocabulary_dump FOLDER [--pre NAME] [--rebuild DIR]: prints the tokenizer of a model folder as the
+// JSON object that test/oracle/tokenizer_keys.py compares with the keys of a reference GGUF. With
+// --rebuild the tokenizer goes through the keys of GGUF and back into files in DIR instead; see
+// test/oracle/tokenizer_rebuild.py.
 namespace {
 
 using namespace recast;
@@ -44,9 +48,23 @@ json::Value to_json(const Vocabulary& v) {
   return out;
 }
 
+void rebuild(const Vocabulary& vocabulary, const std::string& model_type,
+             const std::string& folder) {
+  Metadata metadata;
+  write_tokenizer_keys(vocabulary, metadata);
+  const auto read = read_tokenizer_keys(metadata, "keys");
+  std::vector<Finding> warnings;
+  for (const NewFile& file : rebuild_tokenizer_files(*read, model_type, warnings)) {
+    const auto path = std::filesystem::path(folder) / file.name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << file.bytes;
+  }
+  for (const Finding& warning : warnings) fmt::print(stderr, "{}\n", warning.what());
+}
+
 int dump(std::span<char*> args) {
   if (args.empty()) {
-    std::fputs("usage: vocabulary_dump FOLDER [--pre NAME]\n", stderr);
+    std::fputs("usage: vocabulary_dump FOLDER [--pre NAME] [--rebuild DIR]\n", stderr);
     return 2;
   }
   const auto source = Source::open(std::string(args[0]));
@@ -57,12 +75,19 @@ int dump(std::span<char*> args) {
   const json::Value* text = config.find("text_config");
   const json::Value* type = (text ? *text : config).find("model_type");
   if (type && type->as_string()) input.model_type = *type->as_string();
-  for (size_t i = 1; i + 1 < args.size(); i += 2)
+  std::string rebuild_folder;
+  for (size_t i = 1; i + 1 < args.size(); i += 2) {
     if (std::string_view(args[i]) == "--pre") input.pre_override = args[i + 1];
+    if (std::string_view(args[i]) == "--rebuild") rebuild_folder = args[i + 1];
+  }
 
   const auto result = read_vocabulary(input);
   if (!result) {
     std::puts("null");
+    return 0;
+  }
+  if (!rebuild_folder.empty()) {
+    rebuild(result->vocabulary, input.model_type, rebuild_folder);
     return 0;
   }
   json::Value out = to_json(result->vocabulary);

@@ -1,0 +1,130 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "tokenizer/check_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "tokenizer/chat_template.h"
+#include "tokenizer/sentencepiece.h"
+#include "tokenizer/tokenizer_json.h"
+#include "wire/json.h"
+
+namespace recast {
+
+namespace {
+
+constexpr uint64_t max_file_bytes = uint64_t{256} << 20;
+constexpr size_t max_pattern_bytes = 64 << 10;
+constexpr uint32_t max_steps = 100'000;
+constexpr uint32_t max_heap_kib = 16 << 10;
+
+struct Free {
+  void operator()(pcre2_code* p) const { pcre2_code_free(p); }
+  void operator()(pcre2_compile_context* p) const { pcre2_compile_context_free(p); }
+  void operator()(pcre2_match_context* p) const { pcre2_match_context_free(p); }
+  void operator()(pcre2_match_data* p) const { pcre2_match_data_free(p); }
+};
+template <class T>
+using Owned = std::unique_ptr<T, Free>;
+
+PCRE2_SPTR units(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+
+Owned<pcre2_code> compile(std::string_view pattern, const std::string& file) {
+  const Owned<pcre2_compile_context> context(pcre2_compile_context_create(nullptr));
+  pcre2_set_max_pattern_length(context.get(), max_pattern_bytes);
+  pcre2_set_parens_nest_limit(context.get(), 100);
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  Owned<pcre2_code> code(pcre2_compile(units(pattern), pattern.size(), PCRE2_UTF | PCRE2_UCP,
+                                       &error, &at, context.get()));
+  if (code) return code;
+  char message[256] = {};
+  pcre2_get_error_message(error, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));
+  fail(codes::tokenizer_regex, {.where = fmt::format("character {} of the regex", at),
+                                .expected = message,
+                                .found = fmt::format("\"{}\"", printable(pattern)),
+                                .file = file});
+}
+
+// A run of one letter and then another makes nested repetitions try every way to divide the run.
+bool backtracks(const pcre2_code* code) {
+  const std::string text = std::string(40, 'a') + "b";
+  const Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
+  pcre2_set_match_limit(context.get(), max_steps);
+  pcre2_set_heap_limit(context.get(), max_heap_kib);
+  const Owned<pcre2_match_data> data(pcre2_match_data_create_from_pattern(code, nullptr));
+  const int result = pcre2_match(code, units(text), text.size(), 0, 0, data.get(), context.get());
+  return result == PCRE2_ERROR_MATCHLIMIT || result == PCRE2_ERROR_HEAPLIMIT;
+}
+
+class RegexCheck {
+ public:
+  RegexCheck(const std::string& file, std::vector<Finding>& warnings)
+      : file_(file), warnings_(warnings) {}
+
+  // Patterns stand as {"Regex": TEXT} anywhere in normalizer, pre-tokenizer and decoder; depth is
+  // bounded by the JSON parser.
+  void visit(const json::Value& value) {
+    if (const json::Array* list = value.as_array())
+      for (const json::Value& item : *list) visit(item);
+    const json::Object* members = value.as_object();
+    if (!members) return;
+    for (const auto& [key, member] : *members) {
+      if (key == "Regex" && member.as_string()) check(*member.as_string());
+      visit(member);
+    }
+  }
+
+ private:
+  void check(const std::string& pattern) {
+    if (!backtracks(compile(pattern, file_).get())) return;
+    warnings_.emplace_back(codes::regex_slow,
+                           ErrorFacts{.expected = fmt::format("at most {} steps", max_steps),
+                                      .found = fmt::format("\"{}\"", printable(pattern)),
+                                      .file = file_});
+  }
+
+  const std::string& file_;
+  std::vector<Finding>& warnings_;
+};
+
+bool starts_with(const File& file, char first) {
+  std::byte byte{};
+  if (file.size() == 0) return false;
+  file.read_at(0, {&byte, 1});
+  return byte == static_cast<std::byte>(first);
+}
+
+}  // namespace
+
+bool probe_tokenizer(const File& file) {
+  if (!starts_with(file, '{') && !starts_with(file, '\n')) return false;
+  std::string head(std::min<uint64_t>(file.size(), 512), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(head)));
+  if (head[0] == '\n') return true;
+  for (const std::string_view key : {"\"model\"", "\"added_tokens\"", "\"pre_tokenizer\"",
+                                     "\"normalizer\"", "\"truncation\""})
+    if (head.find(key) != std::string::npos) return true;
+  return false;
+}
+
+std::vector<Finding> check_tokenizer(const File& file) {
+  std::vector<Finding> warnings;
+  if (starts_with(file, '\n')) {
+    const std::string text = read_text(file, max_file_bytes);
+    parse_sentencepiece(std::as_bytes(std::span(text)), file.name());
+    return warnings;
+  }
+  const TokenizerJson json =
+      parse_tokenizer_json(json::parse_file(file, {.limit_bytes = max_file_bytes}), file.name());
+  charsmap_of(json.normalizer, file.name());
+  RegexCheck check(file.name(), warnings);
+  for (const json::Value* part : {&json.normalizer, &json.pre_tokenizer, &json.decoder})
+    check.visit(*part);
+  return warnings;
+}
+
+}  // namespace recast

@@ -1,0 +1,119 @@
+#include "tokenizer/flags.h"
+
+#include <gtest/gtest.h>
+
+namespace recast {
+namespace {
+
+struct Sources {
+  std::string tokenizer_json = R"({"model":{"type":"BPE","vocab":{},"merges":[]}})";
+  std::string tokenizer_config = "{}";
+  std::string config = "{}";
+  std::string model_type = "llama";
+  VocabularyKind kind = VocabularyKind::byte_bpe;
+
+  Vocabulary set() const {
+    const auto parse = [](const std::string& text) { return json::parse(text, json::ParseOptions{}); };
+    const TokenizerJson json = parse_tokenizer_json(parse(tokenizer_json), "tokenizer.json");
+    const json::Value t = parse(tokenizer_config), c = parse(config);
+    Vocabulary v;
+    v.kind = kind;
+    for (const char* text : {"<s>", "</s>", "<|user|>", "<|endoftext|>", "[CLS]", "[SEP]"})
+      v.tokens.push_back({.text = text});
+    std::vector<Finding> warnings;
+    set_special_tokens({.tokenizer_json = &json, .tokenizer_config = &t, .config = &c,
+                        .model_type = model_type},
+                       v, warnings);
+    return v;
+  }
+};
+
+std::string with_processor(const std::string& processor) {
+  return R"({"model":{"type":"BPE","vocab":{},"merges":[]},"added_tokens":[
+    {"id":0,"content":"<s>"},{"id":1,"content":"</s>"},{"id":4,"content":"[CLS]"},
+    {"id":5,"content":"[SEP]"}],"post_processor":)" + processor + "}";
+}
+std::string special(const std::string& id) {
+  return R"({"SpecialToken":{"id":")" + id + R"(","type_id":0}})";
+}
+std::string text(const std::string& id) {
+  return R"({"Sequence":{"id":")" + id + R"(","type_id":0}})";
+}
+
+TEST(Flags, ClsAndSepStandInForBosAndEos) {
+  Sources in;
+  in.tokenizer_json = with_processor(
+      R"({"type":"TemplateProcessing","single":[)" + special("[CLS]") + "," + text("A") + "," +
+      special("[SEP]") + R"(],"pair":[)" + special("[CLS]") + "," + text("A") + "," +
+      special("[SEP]") + "," + text("B") + "," + special("[SEP]") + "]}");
+  in.tokenizer_config = R"({"cls_token":"[CLS]","sep_token":"[SEP]"})";
+  const Vocabulary v = in.set();
+  EXPECT_EQ(v.special_id("bos"), 4u);
+  EXPECT_EQ(v.special_id("eos"), 5u);
+  EXPECT_EQ(v.special_id("seperator"), 5u);
+  EXPECT_EQ(v.flag("add_bos_token"), true);
+  EXPECT_EQ(v.flag("add_eos_token"), true);
+  EXPECT_EQ(v.flag("add_sep_token"), false);
+}
+
+TEST(Flags, LastTokenOfTheFrameBecomesEosAndTheOldOneEot) {
+  Sources in;
+  in.tokenizer_json = with_processor(R"({"type":"TemplateProcessing","single":[)" + text("A") +
+                                     "," + special("[SEP]") + R"(],"pair":[]})");
+  in.tokenizer_config = R"({"eos_token":"</s>"})";
+  const Vocabulary v = in.set();
+  EXPECT_EQ(v.special_id("eos"), 5u);
+  EXPECT_EQ(v.special_id("eot"), 1u);
+}
+
+TEST(Flags, ConfigFillsWhatIsMissingAndFlagsOverride) {
+  Sources in;
+  in.tokenizer_json = with_processor(R"({"type":"RobertaProcessing","cls":["<s>",0],"sep":["</s>",1]})");
+  in.tokenizer_config = R"({"eos_token":"</s>","add_bos_token":false})";
+  in.config = R"({"bos_token_id":0,"eos_token_id":5,"text_config":{"pad_token_id":3}})";
+  const Vocabulary v = in.set();
+  EXPECT_EQ(v.special_id("bos"), 0u);
+  EXPECT_EQ(v.special_id("eos"), 1u);
+  EXPECT_EQ(v.special_id("padding"), 3u);
+  EXPECT_EQ(v.flag("add_bos_token"), false);
+  EXPECT_EQ(v.flag("add_sep_token"), true);
+}
+
+TEST(Flags, FamiliesFillOnlyWhatIsMissing) {
+  Sources in;
+  in.model_type = "glm4";
+  in.config = R"({"bos_token_id":0})";
+  const Vocabulary v = in.set();
+  EXPECT_EQ(v.special_id("eot"), 2u);
+  EXPECT_EQ(v.special_id("unknown"), 3u);
+  EXPECT_EQ(v.special_id("bos"), 0u);
+}
+
+TEST(Flags, FixedFlagsOfAFamily) {
+  Sources in;
+  in.model_type = "phi";
+  EXPECT_EQ(in.set().flag("add_bos_token"), false);
+  in.tokenizer_config = R"({"add_bos_token":true})";
+  EXPECT_EQ(in.set().flag("add_bos_token"), true);  // the file wins
+  in.model_type = "gemma2";
+  EXPECT_EQ(in.set().flag("add_space_prefix"), false);
+  in.model_type = "llama";
+  EXPECT_FALSE(in.set().flag("add_space_prefix"));
+  in.tokenizer_config = R"({"add_prefix_space":false})";
+  EXPECT_EQ(in.set().flag("add_space_prefix"), false);
+}
+
+TEST(Flags, NormalizerFlagsOfBert) {
+  Sources in;
+  in.tokenizer_json = R"({"model":{"type":"WordPiece","vocab":{}},
+    "normalizer":{"type":"BertNormalizer","lowercase":true,"strip_accents":null}})";
+  in.config = R"({"type_vocab_size":2})";
+  in.kind = VocabularyKind::wordpiece;
+  const Vocabulary v = in.set();
+  EXPECT_EQ(v.flag("normalizer.lowercase"), true);
+  EXPECT_FALSE(v.flag("normalizer.strip_accents"));
+  EXPECT_EQ(v.token_type_count, 2u);
+}
+
+}  // namespace
+}  // namespace recast
