@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "wire/utf8.h"
+
 namespace recast::gguf {
 namespace {
 
@@ -47,9 +49,19 @@ void check_heads(const Checkpoint& checkpoint, const std::string& key, const std
     fail_value(file, key, "at least 1 head, as there are attention tensors", "0");
 }
 
+// Runtimes copy any bytes; reports and other formats need text. Tokens are checked as a tokenizer.
+void check_texts(Checkpoint& checkpoint, const std::string& file) {
+  for (const auto& [key, value] : checkpoint.metadata.entries())
+    if (const std::string* text = value.as_string(); text && find_invalid_utf8(*text))
+      add_warning(checkpoint.warnings,
+                  Error(codes::gguf_text,
+                        {.where = key_where(key), .found = printable(*text), .file = file}));
+}
+
 }  // namespace
 
 void check_metadata(Checkpoint& checkpoint, const std::string& file) {
+  check_texts(checkpoint, file);
   const MetaValue* named = checkpoint.metadata.find("general.architecture");
   if (named && !named->as_string())
     fail_value(file, "general.architecture", "a string", std::string(meta_type_name(named->type)));

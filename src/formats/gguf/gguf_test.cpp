@@ -208,7 +208,7 @@ TEST(Gguf, WhatTheFormatCannotHoldIsRefused) {
   Checkpoint many;
   for (int i = 0; i < 65'536; ++i)
     many.tensors.push_back(
-        {"t" + std::to_string(i), constant(std::vector<std::byte>(1), {1}, codec::i8)});
+        {std::to_string(i), constant(std::vector<std::byte>(1), {1}, codec::i8)});
   EXPECT_CODE(lay_out(many, {.name = "x.gguf", .split = "tensors:1"}), gguf_too_many_parts);
 }
 
@@ -230,6 +230,12 @@ TEST(Gguf, MetadataThatContradictsTheTensorsIsRefused) {
       read_path(scratch.write("d.gguf", GgufBytes().start(3, 0, 0).pad().bytes));
   ASSERT_EQ(unnamed.warnings.size(), 1u);
   EXPECT_EQ(unnamed.warnings[0].code, &codes::gguf_no_architecture);
+  GgufBytes named;
+  named.start(3, 0, 2).key("general.architecture", 8).text("llama");
+  named.key("general.name", 8).text("caf\xe9").pad();
+  const Checkpoint latin = read_path(scratch.write("e.gguf", named.bytes));
+  ASSERT_EQ(latin.warnings.size(), 1u);
+  EXPECT_EQ(latin.warnings[0].code, &codes::gguf_text);
 }
 
 TEST(Gguf, ReferenceFilesRoundTrip) {
