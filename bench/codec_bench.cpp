@@ -3,9 +3,9 @@
 // "floor" is the time memcpy needs to read and write as many bytes, measured here. Without the
 // library the columns of the peer stay empty.
 #include <fmt/format.h>
+#include <time.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -28,6 +28,13 @@ struct Candidate {
   std::vector<double> seconds = {};
 };
 
+// CPU time of this thread, so that other programs disturb less.
+double thread_seconds() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<int64_t>(values.size()) / 2;
   std::nth_element(values.begin(), middle, values.end());
@@ -41,10 +48,9 @@ std::vector<double> measure(std::vector<Candidate> candidates, int64_t n) {
     for (Candidate& candidate : candidates) {
       const HeldTarget held(candidate.target);
       candidate.run();
-      const auto begin = std::chrono::steady_clock::now();
+      const double begin = thread_seconds();
       for (int64_t i = 0; i < repeats; ++i) candidate.run();
-      const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-      candidate.seconds.push_back(time.count());
+      candidate.seconds.push_back(thread_seconds() - begin);
     }
   std::vector<double> result;
   for (const Candidate& candidate : candidates)

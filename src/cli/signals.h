@@ -12,7 +12,7 @@ namespace recast::cli {
 class Interrupts {
  public:
   Interrupts(std::function<void()> on_stop, std::function<void()> on_status);
-  ~Interrupts();  // former handlers are back
+  ~Interrupts();  // the default actions are back; SIGUSR1 is ignored
   Interrupts(const Interrupts&) = delete;
 
   std::stop_token token() const { return stop_.get_token(); }

@@ -86,7 +86,7 @@ struct Largest {
 
 // Folds the 128-bit blocks of a vector into one.
 template <class D, class Choose>
-HWY_INLINE hn::Vec<hn::Full128<float>> fold(D d, hn::Vec<D> v, Choose choose) {
+HWY_INLINE hn::Vec<hn::Full128<float>> fold(D, hn::Vec<D> v, Choose choose) {
   if constexpr (hn::MaxLanes(D()) == 4) {
     return v;
   } else {

@@ -35,11 +35,11 @@ std::vector<float> odd_values(int64_t n) {
   std::mt19937_64 random(7);
   std::vector<float> values(static_cast<size_t>(n));
   const float few[] = {0.0f, -0.0f, 1.5f, -1.5f, 0.25f};
-  int few_count = 1, first_few = 0;
+  uint32_t few_count = 1, first_few = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     if (i % 32 == 0) {
-      first_few = static_cast<int>(random() % 4);
-      few_count = 1 + static_cast<int>(random() % static_cast<uint64_t>(5 - first_few));
+      first_few = static_cast<uint32_t>(random() % 4);
+      few_count = 1 + static_cast<uint32_t>(random() % (5 - first_few));
     }
     const uint32_t bits = static_cast<uint32_t>(random());
     const float unit = static_cast<float>(static_cast<int32_t>(bits)) * 0x1p-31f;
@@ -53,7 +53,7 @@ std::vector<float> odd_values(int64_t n) {
         values[i] = unit;
         break;
       case 2:
-        values[i] = few[first_few + static_cast<int>(bits) % few_count * (few_count > 1)];
+        values[i] = few[first_few + bits % few_count];
         break;
       case 3:
         values[i] = std::ldexp(unit, -120 - static_cast<int>(i / 160 % 29));
@@ -136,7 +136,7 @@ TEST(Kernels, ShortRunsAtOddAddresses) {
       const int64_t n = count * codec.block_elements;
       const size_t size = codec.bytes(n);
       std::vector<std::byte> expected(size), bytes(size + 2, std::byte{0x5a});
-      std::vector<float> wanted(static_cast<size_t>(n)), decoded(static_cast<size_t>(n) + 1, 99.0f);
+      std::vector<float> wanted(static_cast<size_t>(n) + 1), decoded(wanted.size(), 99.0f);
       definition.encode(values.data(), expected.data(), n);
       definition.decode(expected.data(), wanted.data(), n);
       each_target([&](const char* target) {
@@ -145,7 +145,7 @@ TEST(Kernels, ShortRunsAtOddAddresses) {
         EXPECT_TRUE(std::equal(expected.begin(), expected.end(), bytes.begin() + 1) &&
                     bytes.front() == std::byte{0x5a} && bytes.back() == std::byte{0x5a})
             << codec.name << " on " << target << ", " << count;
-        EXPECT_TRUE(std::memcmp(wanted.data(), decoded.data(), wanted.size() * 4) == 0 &&
+        EXPECT_TRUE(std::memcmp(wanted.data(), decoded.data(), static_cast<size_t>(n) * 4) == 0 &&
                     decoded.back() == 99.0f)
             << codec.name << " on " << target << ", " << count;
       });

@@ -21,7 +21,7 @@ struct GeneralInput {
   bool name_is_model_id = false;  // the name is an id by the user's word; org--name is one anyway
   const json::Value* config = nullptr;             // for `_name_or_path`
   const json::Value* generation_config = nullptr;  // for sampling.*
-  const json::Value* card = nullptr;               // parsed front_matter() of README.md
+  const json::Value* card = nullptr;               // members of yaml::read_front_matter()
   const Vocabulary* vocabulary = nullptr;          // decides whether the name may hold phi-3
   std::string architecture;
   std::string type = "model";  // or "adapter", "mmproj"

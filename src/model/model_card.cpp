@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "model/checkpoint.h"
 #include "model/general_keys.h"
@@ -88,21 +91,18 @@ class CardReader {
     return std::nullopt;
   }
 
-  // The text or texts of a member, without empty ones. `no` for a language is Norwegian, whatever
-  // YAML makes of it.
+  // The text or texts of a member, without empty ones.
   std::vector<std::string> texts(std::string_view key) {
     const json::Value* value = key.empty() ? nullptr : card_.find(key);
     std::vector<std::string> out;
     if (!value || value->is_null()) return out;
-    const bool language = key == "language" || key == "languages";
     const json::Array one{*value};
     for (const json::Value& item : value->as_array() ? *value->as_array() : one) {
       std::optional<std::string> t = text(item);
-      if (language && item.is_bool() && !*item.as_bool()) t = "no";
       if (!t)
         ignore(key, item);
       else if (!t->empty())
-        out.push_back(*t);
+        out.push_back(std::move(*t));
     }
     return out;
   }
@@ -170,34 +170,6 @@ class CardReader {
 };
 
 }  // namespace
-
-std::optional<std::string> front_matter(std::string_view readme) {
-  std::string yaml;
-  bool first = true;
-  while (!readme.empty()) {
-    const size_t end = std::min(readme.find('\n'), readme.size());
-    std::string_view line = readme.substr(0, end);
-    readme.remove_prefix(std::min(end + 1, readme.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line == "---") {
-      if (!first) break;
-    } else if (first) {
-      return std::nullopt;
-    } else {
-      const bool norway = line.ends_with("- no");
-      for (const char c : line.substr(0, line.size() - (norway ? 2 : 0))) {
-        if (c == '\t')
-          yaml += "  ";
-        else
-          yaml += c;
-      }
-      yaml += norway ? "\"no\"\n" : "\n";
-    }
-    first = false;
-  }
-  if (first) return std::nullopt;
-  return yaml;
-}
 
 void read_model_card(const json::Value& card, int64_t parameters, Metadata& general,
                      std::vector<Finding>& warnings) {

@@ -1,9 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -11,11 +8,6 @@
 #include "wire/json.h"
 
 namespace recast {
-
-// The YAML at the head of a README.md: what stands between a first line of exactly "---" and the
-// next such line (or the end), made safe to parse: tabs become two blanks and a list item `no`
-// stays the language code it is meant as. Empty when the text does not begin with it.
-std::optional<std::string> front_matter(std::string_view readme);
 
 // Sets the general.* keys that the front matter of a card gives: name to description, license.*,
 // source.*, base_model.*, dataset.*, tags, languages. Scalars become text as written; empty values

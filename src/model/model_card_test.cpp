@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "model/general_keys.h"
+#include "wire/yaml.h"
 
 namespace recast {
 namespace {
@@ -59,10 +60,14 @@ TEST(ModelCard, ScalarsBecomeTextAsWritten) {
             R"({"general.author": "true", "general.version": "1.0", "general.tags": ["3", "a"]})");
 }
 
-TEST(ModelCard, NorwegianIsALanguage) {
-  EXPECT_EQ(text_of(read(R"({"language": false})")), R"({"general.languages": ["no"]})");
-  EXPECT_EQ(text_of(read(R"({"language": ["no", "en"]})")),
-            R"({"general.languages": ["no", "en"]})");
+TEST(ModelCard, WhatYamlCallsABooleanStaysTheTextThatWasWritten) {
+  const json::Value card(
+      yaml::parse_front_matter("---\nlanguage: no\nversion: 1.0\n---\n# Title\n", "README.md")
+          .members);
+  std::vector<Finding> warnings;
+  Metadata general;
+  read_model_card(card, 0, general, warnings);
+  EXPECT_EQ(text_of(general), R"({"general.version": "1.0", "general.languages": ["no"]})");
 }
 
 TEST(ModelCard, TagsComeOnceAndModelTypeIsNoBasename) {
@@ -97,21 +102,6 @@ TEST(ModelCard, UnusableValuesAreNamedAndLeftOut) {
   for (const Finding& w : warnings) EXPECT_EQ(w.code, &codes::card_value_ignored);
   EXPECT_EQ(warnings[0].where, key_where("name"));
   EXPECT_EQ(warnings[0].found, "object");
-}
-
-TEST(FrontMatter, IsWhatStandsBetweenTheDashes) {
-  EXPECT_EQ(front_matter("---\nname: x\ntags:\n- a\n---\n# Title\n---\n"), "name: x\ntags:\n- a\n");
-  EXPECT_EQ(front_matter("---\r\nname: x\r\n---\r\n"), "name: x\n");
-  EXPECT_EQ(front_matter("---\nname: x"), "name: x\n");
-  EXPECT_EQ(front_matter("---\n---\n"), "");
-  EXPECT_EQ(front_matter("# Title\n---\nname: x\n---\n"), std::nullopt);
-  EXPECT_EQ(front_matter(" ---\nname: x\n---\n"), std::nullopt);
-  EXPECT_EQ(front_matter(""), std::nullopt);
-}
-
-TEST(FrontMatter, KeepsNorwayAndReplacesTabs) {
-  EXPECT_EQ(front_matter("---\nlanguage:\n- no\n\t- no\n- now\n---\n"),
-            "language:\n- \"no\"\n  - \"no\"\n- now\n");
 }
 
 }  // namespace
