@@ -85,15 +85,14 @@ const Format* check_from(const Source& source, std::string_view from, const Cont
   if (!named && foreign.empty())
     fail(codes::unknown_format, {.where = "--from", .found = printable(from)});
   if (content.known() && (content.format != named || content.foreign != foreign))
-    fail(codes::wrong_format,
-         {.where = "--from",
-          .expected = std::string(named ? named->name : foreign),
-          .found = fmt::format("{} ({})", content.name(), content.evidence),
-          .file = source.path()});
+    fail(codes::wrong_format, {.where = "--from",
+                               .expected = std::string(named ? named->name : foreign),
+                               .found = fmt::format("{} ({})", content.name(), content.evidence),
+                               .file = source.path()});
   if (!named)
-    fail(codes::format_not_read,
-         {.expected = "a format that recast list formats shows", .found = std::string(foreign),
-          .file = source.path()});
+    fail(codes::format_not_read, {.expected = "a format that recast list formats shows",
+                                  .found = std::string(foreign),
+                                  .file = source.path()});
   return named;
 }
 

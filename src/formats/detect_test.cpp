@@ -74,8 +74,9 @@ TEST(Detect, ContradictedFromNamesBoth) {
 TEST(Detect, FilesThatAreSomethingElseAreNamed) {
   Scratch scratch;
   EXPECT_CODE(detect_path(scratch.write("e.gguf", "")), empty_file);
-  EXPECT_CODE(detect_path(scratch.write("l.gguf", "version https://git-lfs.github.com/spec/v1\n"
-                                                  "oid sha256:0\nsize 1\n")),
+  EXPECT_CODE(detect_path(scratch.write("l.gguf",
+                                        "version https://git-lfs.github.com/spec/v1\n"
+                                        "oid sha256:0\nsize 1\n")),
               lfs_pointer);
   EXPECT_CODE(detect_path(scratch.write("h.gguf", "<!DOCTYPE html><html></html>")), html_page);
   EXPECT_CODE(detect_path(scratch.write("x.dat", "no model at all")), unknown_content);

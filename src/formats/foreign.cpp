@@ -10,14 +10,14 @@
 namespace recast {
 namespace {
 
-constexpr std::string_view pytorch = "PyTorch checkpoint", npz = "NumPy archive", onnx = "ONNX model",
-                           tflite = "TFLite model", ort = "ORT model", ggml = "legacy GGML model",
-                           savedmodel = "TensorFlow SavedModel", keras = "Keras HDF5 model",
-                           megatron = "Megatron checkpoint", peft = "PEFT adapter",
-                           mlx_adapter = "MLX adapter", distributed = "PyTorch distributed checkpoint",
-                           zip = "zip archive", numpy = "NumPy array",
-                           original = "checkpoint under its original names", mlx = "MLX model",
-                           torchscript = "TorchScript model";
+constexpr std::string_view pytorch = "PyTorch checkpoint", npz = "NumPy archive",
+                           onnx = "ONNX model", tflite = "TFLite model", ort = "ORT model",
+                           ggml = "legacy GGML model", savedmodel = "TensorFlow SavedModel",
+                           keras = "Keras HDF5 model", megatron = "Megatron checkpoint",
+                           peft = "PEFT adapter", mlx_adapter = "MLX adapter",
+                           distributed = "PyTorch distributed checkpoint", zip = "zip archive",
+                           numpy = "NumPy array", original = "checkpoint under its original names",
+                           mlx = "MLX model", torchscript = "TorchScript model";
 
 struct Magic {
   size_t offset;
@@ -25,9 +25,8 @@ struct Magic {
   std::string_view name;
 };
 constexpr Magic magics[] = {
-    {4, "TFL3", tflite},    {4, "ORTM", ort},       {0, "lmgg", ggml},
-    {0, "fmgg", ggml},      {0, "tjgg", ggml},      {0, "algg", ggml},
-    {0, "\x93NUMPY", numpy}, {0, "\x89HDF\r\n", keras},
+    {4, "TFL3", tflite}, {4, "ORTM", ort},  {0, "lmgg", ggml},       {0, "fmgg", ggml},
+    {0, "tjgg", ggml},   {0, "algg", ggml}, {0, "\x93NUMPY", numpy}, {0, "\x89HDF\r\n", keras},
 };
 
 struct Spelling {

@@ -35,7 +35,9 @@ class GgufBytes {
     bytes += text;
     return *this;
   }
-  GgufBytes& key(std::string_view name, uint32_t type) { return text(name).template put<uint32_t>(type); }
+  GgufBytes& key(std::string_view name, uint32_t type) {
+    return text(name).template put<uint32_t>(type);
+  }
   GgufBytes& tensor(std::string_view name, std::vector<uint64_t> extents, uint32_t type,
                     uint64_t offset) {
     text(name).template put<uint32_t>(static_cast<uint32_t>(extents.size()));
@@ -89,7 +91,8 @@ inline std::string stored_bytes(const Tensor& tensor) {
 }
 
 // Writes every file of the layout beneath `folder`.
-inline void write_layout(const Checkpoint& checkpoint, const Layout& layout, const Scratch& folder) {
+inline void write_layout(const Checkpoint& checkpoint, const Layout& layout,
+                         const Scratch& folder) {
   std::vector<std::string> files;
   for (const OutputFileSpec& file : layout.files) files.emplace_back(file.bytes, '\0');
   const auto put = [&](size_t file, uint64_t offset, std::string_view bytes) {

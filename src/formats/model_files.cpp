@@ -46,8 +46,8 @@ json::Value read_object(const Source& source, std::string_view name, std::string
   if (!file) return {};
   json::Value value = json::parse_file(*file);
   if (!value.is_object())
-    fail(codes::config_malformed, {.expected = "an object", .found = std::string(value.type_name()),
-                                   .file = file->name()});
+    fail(codes::config_malformed,
+         {.expected = "an object", .found = std::string(value.type_name()), .file = file->name()});
   if (file_name) *file_name = file->name();
   return value;
 }
@@ -56,8 +56,8 @@ json::Value read_object(const Source& source, std::string_view name, std::string
 // by path; its files are opened through the model's source, which refuses links outward.
 std::vector<std::string> list_templates(const Source& source) {
   namespace fs = std::filesystem;
-  const fs::path top = source.is_folder() ? fs::path(source.path())
-                                          : fs::path(source.path()).parent_path();
+  const fs::path top =
+      source.is_folder() ? fs::path(source.path()) : fs::path(source.path()).parent_path();
   std::vector<std::string> names;
   std::error_code unreadable;  // leaves the list empty
   for (const fs::directory_entry& entry : fs::directory_iterator(top / template_folder, unreadable))
@@ -68,7 +68,8 @@ std::vector<std::string> list_templates(const Source& source) {
 
 // The method by which the config says that weights are packed; empty when they are not.
 std::string quantization_of(const json::Value& config) {
-  if (const json::Value* method = config.find("quantization_config"); method && !method->is_null()) {
+  if (const json::Value* method = config.find("quantization_config");
+      method && !method->is_null()) {
     const json::Value* name = method->find("quant_method");
     const std::string* text = name ? name->as_string() : nullptr;
     return text ? *text : "unnamed";

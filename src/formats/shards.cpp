@@ -85,12 +85,13 @@ void check_index(const ShardSet& set, const ShardIndex& index, const std::string
   for (const auto& [tensor, named] : index.weight_map) {
     const auto home = homes.find(tensor);
     if (home != homes.end() && set.names[home->second] == named) continue;
-    fail(codes::shard_mismatch,
-         {.where = tensor_where(tensor),
-          .expected = fmt::format("in {}, as weight_map says", printable(named)),
-          .found = home == homes.end() ? fmt::format("not in {} nor in any shard", printable(named))
-                                       : fmt::format("not in it but in {}", set.names[home->second]),
-          .file = file});
+    fail(
+        codes::shard_mismatch,
+        {.where = tensor_where(tensor),
+         .expected = fmt::format("in {}, as weight_map says", printable(named)),
+         .found = home == homes.end() ? fmt::format("not in {} nor in any shard", printable(named))
+                                      : fmt::format("not in it but in {}", set.names[home->second]),
+         .file = file});
   }
   if (index.weight_map.size() == homes.size()) return;
   std::set<std::string_view> named;
@@ -107,11 +108,11 @@ void check_total_size(const ShardIndex& index, const std::string& file, Checkpoi
   uint64_t bytes = 0;
   for (const Tensor& tensor : checkpoint.tensors) bytes += tensor.bytes();
   if (!index.total_size || *index.total_size == bytes) return;
-  add_warning(checkpoint.warnings, Error(codes::total_size,
-                                         {.where = key_where("metadata.total_size"),
-                                          .expected = fmt::format("{} bytes", bytes),
-                                          .found = fmt::format("{}", *index.total_size),
-                                          .file = file}));
+  add_warning(checkpoint.warnings,
+              Error(codes::total_size, {.where = key_where("metadata.total_size"),
+                                        .expected = fmt::format("{} bytes", bytes),
+                                        .found = fmt::format("{}", *index.total_size),
+                                        .file = file}));
 }
 
 // The sums of all files, given in the order of names within each, in the order of the tensors.
@@ -141,7 +142,8 @@ std::vector<std::string> sums_in_order(const Checkpoint& checkpoint,
 
 ShardSet shards_of_index(const Source& source, const std::string& index) {
   std::set<std::string> names;
-  for (const auto& [tensor, shard] : read_shard_index(*source.open(std::string_view(index))).weight_map)
+  for (const auto& [tensor, shard] :
+       read_shard_index(*source.open(std::string_view(index))).weight_map)
     names.insert(shard);
   return {{names.begin(), names.end()}, index};
 }

@@ -31,10 +31,12 @@ bool is_single_bytes(const Type& type) {
 class BigEndianStored final : public Value {
  public:
   BigEndianStored(std::shared_ptr<const File> file, uint64_t offset, Shape shape, const Type& type)
-      : Value(std::move(shape), *type.codec), file_(std::move(file)), offset_(offset), type_(type) {}
+      : Value(std::move(shape), *type.codec),
+        file_(std::move(file)),
+        offset_(offset),
+        type_(type) {}
 
-  void read(int64_t begin, int64_t, std::span<std::byte> destination,
-            FloatCensus&) const override {
+  void read(int64_t begin, int64_t, std::span<std::byte> destination, FloatCensus&) const override {
     file_->read_at(offset_ + codec().bytes(begin), destination);
     if (codec().kind == CodecKind::block)
       swap_half_fields(destination, type_);

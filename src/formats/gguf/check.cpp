@@ -4,19 +4,22 @@
 
 #include <algorithm>
 
+#include "wire/utf8.h"
+
 namespace recast::gguf {
 namespace {
 
 [[noreturn]] void fail_value(const std::string& file, const std::string& key, std::string expected,
                              std::string found) {
-  fail(codes::gguf_metadata_value, {.where = key_where(key), .expected = std::move(expected),
-                                    .found = std::move(found), .file = file});
+  fail(codes::gguf_metadata_value, {.where = key_where(key),
+                                    .expected = std::move(expected),
+                                    .found = std::move(found),
+                                    .file = file});
 }
 
 bool has_attention(const Checkpoint& checkpoint) {
-  return std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), [](const Tensor& t) {
-    return t.name.find(".attn_q") != std::string::npos;
-  });
+  return std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                     [](const Tensor& t) { return t.name.find(".attn_q") != std::string::npos; });
 }
 
 // A count that may also be an array with one number a block.
@@ -46,17 +49,27 @@ void check_heads(const Checkpoint& checkpoint, const std::string& key, const std
     fail_value(file, key, "at least 1 head, as there are attention tensors", "0");
 }
 
+// Runtimes copy any bytes; reports and other formats need text. Tokens are checked as a tokenizer.
+void check_texts(Checkpoint& checkpoint, const std::string& file) {
+  for (const auto& [key, value] : checkpoint.metadata.entries())
+    if (const std::string* text = value.as_string(); text && find_invalid_utf8(*text))
+      add_warning(checkpoint.warnings,
+                  Error(codes::gguf_text,
+                        {.where = key_where(key), .found = printable(*text), .file = file}));
+}
+
 }  // namespace
 
 void check_metadata(Checkpoint& checkpoint, const std::string& file) {
+  check_texts(checkpoint, file);
   const MetaValue* named = checkpoint.metadata.find("general.architecture");
   if (named && !named->as_string())
     fail_value(file, "general.architecture", "a string", std::string(meta_type_name(named->type)));
   if (!named) {
-    add_warning(checkpoint.warnings,
-                Error(codes::gguf_no_architecture,
-                      {.where = key_where("general.architecture"), .found = "no such key",
-                       .file = file}));
+    add_warning(
+        checkpoint.warnings,
+        Error(codes::gguf_no_architecture,
+              {.where = key_where("general.architecture"), .found = "no such key", .file = file}));
     return;
   }
   const std::string arch = *named->as_string();

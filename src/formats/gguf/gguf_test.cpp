@@ -25,12 +25,12 @@ using formats_testing::write_layout;
 TEST(GgufTypes, BlockSizesAreThoseOfTheFormat) {
   // Number, weights and bytes as measured on the reference library.
   constexpr int64_t rows[][3] = {
-      {0, 1, 4},      {1, 1, 2},      {2, 32, 18},    {3, 32, 20},    {6, 32, 22},    {7, 32, 24},
-      {8, 32, 34},    {9, 32, 36},    {10, 256, 84},  {11, 256, 110}, {12, 256, 144}, {13, 256, 176},
-      {14, 256, 210}, {15, 256, 292}, {16, 256, 66},  {17, 256, 74},  {18, 256, 98},  {19, 256, 50},
-      {20, 32, 18},   {21, 256, 110}, {22, 256, 82},  {23, 256, 136}, {24, 1, 1},     {25, 1, 2},
-      {26, 1, 4},     {27, 1, 8},     {28, 1, 8},     {29, 256, 56},  {30, 1, 2},     {34, 256, 54},
-      {35, 256, 66},  {39, 32, 17},   {40, 64, 36},   {41, 128, 18},  {42, 64, 18},
+      {0, 1, 4},      {1, 1, 2},      {2, 32, 18},   {3, 32, 20},    {6, 32, 22},    {7, 32, 24},
+      {8, 32, 34},    {9, 32, 36},    {10, 256, 84}, {11, 256, 110}, {12, 256, 144}, {13, 256, 176},
+      {14, 256, 210}, {15, 256, 292}, {16, 256, 66}, {17, 256, 74},  {18, 256, 98},  {19, 256, 50},
+      {20, 32, 18},   {21, 256, 110}, {22, 256, 82}, {23, 256, 136}, {24, 1, 1},     {25, 1, 2},
+      {26, 1, 4},     {27, 1, 8},     {28, 1, 8},    {29, 256, 56},  {30, 1, 2},     {34, 256, 54},
+      {35, 256, 66},  {39, 32, 17},   {40, 64, 36},  {41, 128, 18},  {42, 64, 18},
   };
   for (const auto& [id, elements, bytes] : rows) {
     const Type* type = find_type(static_cast<uint32_t>(id));
@@ -207,8 +207,8 @@ TEST(Gguf, WhatTheFormatCannotHoldIsRefused) {
   EXPECT_CODE(lay_out(with("t", {32}, *find_type(9)->codec), options), type_not_stored);
   Checkpoint many;
   for (int i = 0; i < 65'536; ++i)
-    many.tensors.push_back({"t" + std::to_string(i),
-                            constant(std::vector<std::byte>(1), {1}, codec::i8)});
+    many.tensors.push_back(
+        {std::to_string(i), constant(std::vector<std::byte>(1), {1}, codec::i8)});
   EXPECT_CODE(lay_out(many, {.name = "x.gguf", .split = "tensors:1"}), gguf_too_many_parts);
 }
 
@@ -230,6 +230,12 @@ TEST(Gguf, MetadataThatContradictsTheTensorsIsRefused) {
       read_path(scratch.write("d.gguf", GgufBytes().start(3, 0, 0).pad().bytes));
   ASSERT_EQ(unnamed.warnings.size(), 1u);
   EXPECT_EQ(unnamed.warnings[0].code, &codes::gguf_no_architecture);
+  GgufBytes named;
+  named.start(3, 0, 2).key("general.architecture", 8).text("llama");
+  named.key("general.name", 8).text("caf\xe9").pad();
+  const Checkpoint latin = read_path(scratch.write("e.gguf", named.bytes));
+  ASSERT_EQ(latin.warnings.size(), 1u);
+  EXPECT_EQ(latin.warnings[0].code, &codes::gguf_text);
 }
 
 TEST(Gguf, ReferenceFilesRoundTrip) {

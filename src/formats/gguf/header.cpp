@@ -50,7 +50,8 @@ uint32_t read_version(ByteReader& in, const File& file) {
     if (!counts_fit(file, in.offset(), true))
       in.fail(codes::gguf_endian, {.expected = "one byte order throughout",
                                    .found = fmt::format("version {} big-endian, counts "
-                                                        "little-endian", swapped)});
+                                                        "little-endian",
+                                                        swapped)});
     in.set_big_endian(true);
     if (swapped > 1) return swapped;
   }
@@ -64,8 +65,8 @@ uint64_t read_count(ByteReader& in, uint64_t minimum_bytes, uint64_t limit, std:
   const auto count = in.get<uint64_t>(fmt::format("the number of {}", what));
   in.require_room(count, minimum_bytes, what);
   if (count > limit)
-    in.fail(codes::gguf_too_many,
-            {.expected = fmt::format("at most {} {}", limit, what), .found = fmt::format("{}", count)});
+    in.fail(codes::gguf_too_many, {.expected = fmt::format("at most {} {}", limit, what),
+                                   .found = fmt::format("{}", count)});
   return count;
 }
 
@@ -88,8 +89,7 @@ Metadata read_metadata(ByteReader& in, uint64_t count) {
     std::string key = in.get_text(in.get<uint64_t>("the length of a metadata key"), max_key_bytes,
                                   "a metadata key");
     check_text(in, key, codes::gguf_key, "metadata key");
-    if (!seen.insert(key).second)
-      in.fail(codes::gguf_duplicate_key, {.where = key_where(key)});
+    if (!seen.insert(key).second) in.fail(codes::gguf_duplicate_key, {.where = key_where(key)});
     MetaValue value = read_value(in, key);
     metadata.append(std::move(key), std::move(value));
   }
@@ -140,25 +140,24 @@ const Type* read_type(ByteReader& in, const std::string& name) {
 uint64_t data_bytes(const ByteReader& in, const TensorEntry& entry) {
   const Codec& codec = *entry.type->codec;
   const auto elements = element_count(entry.shape);
-  const auto bytes = elements ? checked_mul(static_cast<uint64_t>(*elements), codec.block_bytes)
-                              : std::nullopt;
+  const auto bytes =
+      elements ? checked_mul(static_cast<uint64_t>(*elements), codec.block_bytes) : std::nullopt;
   if (!bytes)
     in.fail(codes::gguf_dimension, {.where = tensor_where(entry.name),
                                     .expected = "a size below 2^63 (no overflow)",
                                     .found = "shape " + to_string(entry.shape)});
   if (!codec.fits_row(row_length(entry.shape)))
-    in.fail(codes::gguf_row,
-            {.where = tensor_where(entry.name),
-             .expected = fmt::format("a multiple of the {} block of {}", entry.type->name,
-                                     codec.block_elements),
-             .found = fmt::format("rows of {}", row_length(entry.shape))});
+    in.fail(codes::gguf_row, {.where = tensor_where(entry.name),
+                              .expected = fmt::format("a multiple of the {} block of {}",
+                                                      entry.type->name, codec.block_elements),
+                              .found = fmt::format("rows of {}", row_length(entry.shape))});
   return codec.bytes(*elements);
 }
 
 TensorEntry read_tensor_entry(ByteReader& in) {
   TensorEntry entry;
-  entry.name = in.get_text(in.get<uint64_t>("the length of a tensor name"), max_name_bytes,
-                           "a tensor name");
+  entry.name =
+      in.get_text(in.get<uint64_t>("the length of a tensor name"), max_name_bytes, "a tensor name");
   check_text(in, entry.name, codes::gguf_tensor_name, "tensor name");
   const std::string what = "dimensions, type and offset of " + tensor_where(entry.name);
   const auto rank = in.get<uint32_t>(what);
@@ -188,10 +187,10 @@ std::vector<TensorEntry> read_tensor_table(ByteReader& in, uint64_t count) {
 [[noreturn]] void fail_offset(const ByteReader& in, const std::vector<TensorEntry>& tensors,
                               size_t i, uint64_t expected, uint32_t alignment) {
   const TensorEntry& entry = tensors[i];
-  ErrorFacts facts{.where = tensor_where(entry.name),
-                   .expected = fmt::format("offset {} in the data, aligned to {}", expected,
-                                           alignment),
-                   .found = fmt::format("offset {}", entry.offset)};
+  ErrorFacts facts{
+      .where = tensor_where(entry.name),
+      .expected = fmt::format("offset {} in the data, aligned to {}", expected, alignment),
+      .found = fmt::format("offset {}", entry.offset)};
   const bool overlaps = entry.offset < expected && entry.offset % alignment == 0;
   if (overlaps) facts.found += ", inside " + tensor_where(tensors[i - 1].name);
   in.fail(overlaps ? codes::gguf_overlap : codes::gguf_offset, std::move(facts));
@@ -224,7 +223,8 @@ Header read_header(const std::shared_ptr<const File>& file) {
   ByteReader in(file, 0, file->size());
   const std::string magic = read_magic(in);
   if (magic != "GGUF")
-    in.fail(codes::gguf_magic, {.where = offset_where(0), .expected = "\"GGUF\"",
+    in.fail(codes::gguf_magic, {.where = offset_where(0),
+                                .expected = "\"GGUF\"",
                                 .found = fmt::format("\"{}\"", printable(magic))});
   Header header;
   header.version = read_version(in, *file);
@@ -238,11 +238,10 @@ Header read_header(const std::shared_ptr<const File>& file) {
   const auto [end, padded_end] =
       place_tensors(in, header.tensors, data_begin, header.alignment, file->size());
   if (file->size() > padded_end)
-    header.warnings.push_back(
-        Error(codes::gguf_trailing,
-              {.where = offset_where(padded_end),
-               .found = fmt::format("{} trailing bytes", file->size() - padded_end),
-               .file = file->name()}));
+    header.warnings.push_back(Error(
+        codes::gguf_trailing, {.where = offset_where(padded_end),
+                               .found = fmt::format("{} trailing bytes", file->size() - padded_end),
+                               .file = file->name()}));
   return header;
 }
 

@@ -39,16 +39,17 @@ void check_writable(const Checkpoint& checkpoint) {
   for (const Tensor& tensor : checkpoint.tensors) {
     const Type* type = type_of(tensor.codec());
     if (!type || !type->stored)
-      fail(codes::type_not_stored, {.where = tensor_where(tensor.name), .expected = "a type of GGUF",
+      fail(codes::type_not_stored, {.where = tensor_where(tensor.name),
+                                    .expected = "a type of GGUF",
                                     .found = std::string(tensor.codec().name)});
     if (tensor.name.empty() || tensor.name.size() > max_written_name)
-      fail(codes::gguf_not_writable,
-           {.where = tensor_where(tensor.name), .expected = "a name of 1 to 63 bytes",
-            .found = fmt::format("{} bytes", tensor.name.size())});
+      fail(codes::gguf_not_writable, {.where = tensor_where(tensor.name),
+                                      .expected = "a name of 1 to 63 bytes",
+                                      .found = fmt::format("{} bytes", tensor.name.size())});
     if (tensor.shape().size() > max_rank)
-      fail(codes::gguf_not_writable,
-           {.where = tensor_where(tensor.name), .expected = "at most 4 dimensions",
-            .found = "shape " + to_string(tensor.shape())});
+      fail(codes::gguf_not_writable, {.where = tensor_where(tensor.name),
+                                      .expected = "at most 4 dimensions",
+                                      .found = "shape " + to_string(tensor.shape())});
   }
 }
 
@@ -58,7 +59,8 @@ uint64_t split_limit(std::string_view split, std::string_view method) {
   const std::string_view text = split.substr(method.size());
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
   if (error != std::errc() || end != text.data() + text.size() || limit == 0)
-    fail(codes::bad_value, {.where = "split", .expected = std::string(method) + "N with N above 0",
+    fail(codes::bad_value, {.where = "split",
+                            .expected = std::string(method) + "N with N above 0",
                             .found = std::string(split)});
   return limit;
 }
@@ -70,7 +72,8 @@ std::vector<PartRange> split_tensors(const Checkpoint& checkpoint, const std::st
   if (split.empty()) return {{0, tensors}};
   const bool counts = split.starts_with(by_count);
   if (!counts && !split.starts_with(by_size))
-    fail(codes::bad_value, {.where = "split", .expected = "tensors:N or size:BYTES", .found = split});
+    fail(codes::bad_value,
+         {.where = "split", .expected = "tensors:N or size:BYTES", .found = split});
   const uint64_t limit = split_limit(split, counts ? by_count : by_size);
   std::vector<PartRange> parts{{0, 0}};
   uint64_t filled = 0;
@@ -84,15 +87,16 @@ std::vector<PartRange> split_tensors(const Checkpoint& checkpoint, const std::st
     parts.back().end = i + 1;
   }
   if (parts.size() > max_parts)
-    fail(codes::gguf_too_many_parts, {.where = "split", .expected = "at most 65535 parts",
+    fail(codes::gguf_too_many_parts, {.where = "split",
+                                      .expected = "at most 65535 parts",
                                       .found = fmt::format("{}", parts.size())});
   return parts;
 }
 
 // Keys that this writer sets itself: values from a source would be stale.
 bool is_own_key(std::string_view key) {
-  return key == alignment_key || key == tensor_sums_key || key == "split.no" || key == "split.count" ||
-         key == "split.tensors.count";
+  return key == alignment_key || key == tensor_sums_key || key == "split.no" ||
+         key == "split.count" || key == "split.tensors.count";
 }
 
 Metadata part_metadata(const Checkpoint& checkpoint, const WriteOptions& options, size_t part,
@@ -110,7 +114,8 @@ Metadata part_metadata(const Checkpoint& checkpoint, const WriteOptions& options
                     MetaValue::i32(static_cast<int32_t>(checkpoint.tensors.size())));
   }
   if (part == 0 && options.tensor_sums) {
-    const std::vector<std::string> sums(checkpoint.tensors.size(), std::string(tensor_sum_digits, '0'));
+    const std::vector<std::string> sums(checkpoint.tensors.size(),
+                                        std::string(tensor_sum_digits, '0'));
     metadata.append(std::string(tensor_sums_key), MetaValue::strings(sums));
   }
   return metadata;
@@ -169,7 +174,8 @@ Layout lay_out(const Checkpoint& checkpoint, const WriteOptions& options) {
   const std::string prefix = stem_of(options.name, ".gguf");
   Layout layout;
   for (size_t part = 0; part < parts.size(); ++part) {
-    const auto number = static_cast<uint32_t>(part + 1), count = static_cast<uint32_t>(parts.size());
+    const auto number = static_cast<uint32_t>(part + 1),
+               count = static_cast<uint32_t>(parts.size());
     add_part(layout, checkpoint, part_metadata(checkpoint, options, part, parts.size(), alignment),
              parts[part], alignment,
              count == 1 ? options.name : part_file_name(prefix, number, count, ".gguf"));

@@ -19,8 +19,10 @@ int64_t split_key(const Part& part, std::string_view key) {
 
 [[noreturn]] void fail_split(const Part& part, std::string where, std::string expected,
                              std::string found) {
-  fail(codes::gguf_split, {.where = std::move(where), .expected = std::move(expected),
-                           .found = std::move(found), .file = part.file->name()});
+  fail(codes::gguf_split, {.where = std::move(where),
+                           .expected = std::move(expected),
+                           .found = std::move(found),
+                           .file = part.file->name()});
 }
 
 void require_key(const Part& part, std::string_view key, int64_t expected) {
@@ -36,8 +38,8 @@ PartName named_part(const Part& part, int64_t count) {
   const std::string form = part_file_name("PREFIX", 1, static_cast<uint32_t>(count), extension);
   if (!name) fail_split(part, "file name", form + ", to find the other parts", part.name);
   if (name->count != count)
-    fail_split(part, key_where("split.count"), fmt::format("{}, as the file name says", name->count),
-               fmt::format("{}", count));
+    fail_split(part, key_where("split.count"),
+               fmt::format("{}, as the file name says", name->count), fmt::format("{}", count));
   return *name;
 }
 
@@ -45,9 +47,10 @@ Part read_sibling(const Source& source, const PartName& of, uint32_t number) {
   Part part{part_file_name(of.prefix, number, of.count, extension), nullptr, {}};
   part.file = source.find(part.name);
   if (!part.file)
-    fail(codes::gguf_split_missing, {.expected = fmt::format("part {} of {}: {}", number, of.count,
-                                                             printable(part.name)),
-                                     .found = "no such file", .file = source.path()});
+    fail(codes::gguf_split_missing,
+         {.expected = fmt::format("part {} of {}: {}", number, of.count, printable(part.name)),
+          .found = "no such file",
+          .file = source.path()});
   part.header = read_header(part.file);
   return part;
 }

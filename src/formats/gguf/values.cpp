@@ -30,19 +30,31 @@ MetaType read_type(ByteReader& in, const std::string& key, std::string_view what
 template <class Use>
 void read_number(ByteReader& in, MetaType type, std::string_view what, Use use) {
   switch (type) {
-    case MetaType::u8: return use(int64_t{in.get<uint8_t>(what)});
-    case MetaType::i8: return use(int64_t{in.get<int8_t>(what)});
-    case MetaType::u16: return use(int64_t{in.get<uint16_t>(what)});
-    case MetaType::i16: return use(int64_t{in.get<int16_t>(what)});
-    case MetaType::u32: return use(int64_t{in.get<uint32_t>(what)});
-    case MetaType::i32: return use(int64_t{in.get<int32_t>(what)});
-    case MetaType::i64: return use(in.get<int64_t>(what));
-    case MetaType::u64: return use(in.get<uint64_t>(what));
-    case MetaType::f32: return use(double{in.get<float>(what)});
-    case MetaType::f64: return use(in.get<double>(what));
-    case MetaType::boolean: return use(int64_t{in.get<uint8_t>(what) != 0});
+    case MetaType::u8:
+      return use(int64_t{in.get<uint8_t>(what)});
+    case MetaType::i8:
+      return use(int64_t{in.get<int8_t>(what)});
+    case MetaType::u16:
+      return use(int64_t{in.get<uint16_t>(what)});
+    case MetaType::i16:
+      return use(int64_t{in.get<int16_t>(what)});
+    case MetaType::u32:
+      return use(int64_t{in.get<uint32_t>(what)});
+    case MetaType::i32:
+      return use(int64_t{in.get<int32_t>(what)});
+    case MetaType::i64:
+      return use(in.get<int64_t>(what));
+    case MetaType::u64:
+      return use(in.get<uint64_t>(what));
+    case MetaType::f32:
+      return use(double{in.get<float>(what)});
+    case MetaType::f64:
+      return use(in.get<double>(what));
+    case MetaType::boolean:
+      return use(int64_t{in.get<uint8_t>(what) != 0});
     case MetaType::string:
-    case MetaType::array: break;
+    case MetaType::array:
+      break;
   }
 }
 

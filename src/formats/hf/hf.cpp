@@ -15,7 +15,8 @@ namespace {
 std::string probe(const Source& source) {
   if (!source.is_folder()) return {};
   const std::vector<std::string> names = source.list();
-  if (std::binary_search(names.begin(), names.end(), "config.json")) return "folder with config.json";
+  if (std::binary_search(names.begin(), names.end(), "config.json"))
+    return "folder with config.json";
   const auto weights = std::find_if(names.begin(), names.end(), [](const std::string& name) {
     return name.ends_with(safetensors_extension) || name.ends_with(".safetensors.index.json");
   });

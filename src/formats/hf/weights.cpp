@@ -58,10 +58,10 @@ ShardSet choose_named_set(const Source& source, const std::vector<std::string>& 
     if (found == key.second) complete.push_back(shards_of_name(key.first, key.second));
   if (complete.size() == 1) return complete.front();
   if (complete.size() > 1)
-    fail(codes::weights_ambiguous, {.expected = "one set of shards, or an index",
-                                    .found = fmt::format("{} and {}", complete[0].names[0],
-                                                         complete[1].names[0]),
-                                    .file = source.path()});
+    fail(codes::weights_ambiguous,
+         {.expected = "one set of shards, or an index",
+          .found = fmt::format("{} and {}", complete[0].names[0], complete[1].names[0]),
+          .file = source.path()});
   const auto& [prefix, count] = sets.begin()->first;
   fail(codes::shard_missing, {.expected = first_missing(shards_of_name(prefix, count), files),
                               .found = fmt::format("{} of {} shards", sets.begin()->second, count),
@@ -73,10 +73,9 @@ ShardSet choose_named_set(const Source& source, const std::vector<std::string>& 
   for (const OtherWeights& other : other_weights)
     for (const std::string& name : names)
       if (name.starts_with(other.start) && name.ends_with(other.end))
-        fail(codes::weights_not_read,
-             {.expected = std::string(single_name),
-              .found = fmt::format("{}: {}", printable(name), other.kind),
-              .file = source.path()});
+        fail(codes::weights_not_read, {.expected = std::string(single_name),
+                                       .found = fmt::format("{}: {}", printable(name), other.kind),
+                                       .file = source.path()});
   fail(codes::weights_missing, {.expected = std::string(single_name), .file = source.path()});
 }
 
