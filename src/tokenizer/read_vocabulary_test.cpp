@@ -77,7 +77,7 @@ TEST(ReadVocabulary, SentencePieceWinsAndTakesAddedTokens) {
                           {"added_tokens.json", R"({"<x>": 4})"},
                           {"tokenizer_config.json",
                            R"({"add_bos_token":true,"added_tokens_decoder":{"5":{"content":"<y>","special":true}}})"}},
-                .config = json::Object{{"vocab_size", 7}, {"bos_token_id", 1}}};
+                .config = json::Object{{"vocab_size", 7}, {"eos_token_id", 2}}};
   const Vocabulary v = folder.read()->vocabulary;
   EXPECT_EQ(v.kind, VocabularyKind::sentencepiece_bpe);
   ASSERT_EQ(v.tokens.size(), 7u);
@@ -85,7 +85,8 @@ TEST(ReadVocabulary, SentencePieceWinsAndTakesAddedTokens) {
   EXPECT_EQ(v.tokens[4].type, TokenType::user_defined);
   EXPECT_EQ(v.tokens[5].type, TokenType::control);
   EXPECT_EQ(v.tokens[6].text, "[PAD6]");
-  EXPECT_EQ(v.special_id("bos"), 1u);
+  EXPECT_EQ(v.special_id("eos"), 2u);
+  EXPECT_EQ(v.flag("add_bos_token"), true);
 }
 
 TEST(ReadVocabulary, TiktokenTextUnderTheNameOfSentencePieceIsNotTakenForOne) {

@@ -144,7 +144,7 @@ class Reader {
       if (blank != std::string::npos && text->find(' ', blank + 1) == std::string::npos)
         return {text->substr(0, blank), text->substr(blank + 1)};
     }
-    fail(codes::merge_form, {.where = fmt::format("merge {}", out_.merges.size() - 1),
+    fail(codes::merge_form, {.where = fmt::format("merge {}", out_.merges.size()),
                              .found = printable(json::write(entry)),
                              .file = file_});
   }
