@@ -92,7 +92,8 @@ std::vector<NewFile> rebuild_tokenizer_files(const Vocabulary& v, std::string_vi
     if (v.kind == VocabularyKind::unigram && !has_fairseq_ids(files, model_type))
       out.push_back({"spiece.model", write_sentencepiece(build_sentencepiece(v, files))});
     out.push_back({"tokenizer.json", json::write(build_tokenizer_json(v, files), 2) + "\n"});
-    out.push_back({"tokenizer_config.json", json::write(tokenizer_config(v, files, specials), 2) + "\n"});
+    out.push_back(
+        {"tokenizer_config.json", json::write(tokenizer_config(v, files, specials), 2) + "\n"});
     out.push_back({"special_tokens_map.json", json::write(specials, 2) + "\n"});
   }
   add_templates(v, out);

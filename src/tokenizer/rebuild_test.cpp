@@ -33,8 +33,8 @@ const NewFile* find(const std::vector<NewFile>& files, std::string_view name) {
   return it == files.end() ? nullptr : &*it;
 }
 TokenizerJson parse_rebuilt(const std::vector<NewFile>& files) {
-  return parse_tokenizer_json(json::parse(find(files, "tokenizer.json")->bytes, json::ParseOptions{}),
-                              "tokenizer.json");
+  return parse_tokenizer_json(
+      json::parse(find(files, "tokenizer.json")->bytes, json::ParseOptions{}), "tokenizer.json");
 }
 
 TEST(Rebuild, MergesAreEverySplitInOrderOfScore) {
@@ -63,7 +63,8 @@ TEST(Rebuild, LlamaMakesModelJsonConfigsAndTemplates) {
   EXPECT_TRUE(json.byte_fallback);
   EXPECT_EQ(json.unk_id, 0);
   EXPECT_FALSE(prepends_space(json));
-  const auto config = json::parse(find(files, "tokenizer_config.json")->bytes, json::ParseOptions{});
+  const auto config =
+      json::parse(find(files, "tokenizer_config.json")->bytes, json::ParseOptions{});
   EXPECT_EQ(*config.find("bos_token"), json::Value("<s>"));
   EXPECT_EQ(*config.find("add_bos_token"), json::Value(true));
 }
@@ -83,15 +84,21 @@ TEST(Rebuild, ByteBpeHasTheStagesOfItsName) {
   // The runtime adds bos under this name when the flag is absent.
   EXPECT_EQ(*json.post_processor.find("type"), json::Value("TemplateProcessing"));
   v.flags = {{"add_bos_token", false}};
-  EXPECT_EQ(*parse_rebuilt(rebuild_tokenizer_files(v, "llama", warnings)).post_processor.find("type"),
-            json::Value("ByteLevel"));
+  EXPECT_EQ(
+      *parse_rebuilt(rebuild_tokenizer_files(v, "llama", warnings)).post_processor.find("type"),
+      json::Value("ByteLevel"));
 }
 
 TEST(Rebuild, WordPieceSpellsWordsAgain) {
   Vocabulary v;
   v.kind = VocabularyKind::wordpiece;
-  v.tokens = {{"[CLS]", 0, TokenType::control}, {"[SEP]", 0, TokenType::control},
-              {"[UNK]", 0, TokenType::control}, {"\u2581" "a"}, {"b"}, {"\u2581"}};
+  v.tokens = {{"[CLS]", 0, TokenType::control},
+              {"[SEP]", 0, TokenType::control},
+              {"[UNK]", 0, TokenType::control},
+              {"\u2581"
+               "a"},
+              {"b"},
+              {"\u2581"}};
   v.special_ids = {{"bos", 0}, {"eos", 1}, {"unknown", 2}};
   std::vector<Finding> warnings;
   const auto json = parse_rebuilt(rebuild_tokenizer_files(v, "bert", warnings));

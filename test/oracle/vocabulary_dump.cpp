@@ -11,8 +11,9 @@
 #include "tokenizer/rebuild.h"
 #include "wire/json.h"
 
-// vocabulary_dump FOLDER [--pre NAME] [--rebuild DIR]: prints the tokenizer of a model folder as the
-// JSON object that test/oracle/tokenizer_keys.py compares with the keys of a reference GGUF. With
+// vocabulary_dump FOLDER [--pre NAME] [--rebuild DIR]: prints the tokenizer of a model folder as
+// the JSON object that test/oracle/tokenizer_keys.py compares with the keys of a reference GGUF.
+// With
 // --rebuild the tokenizer goes through the keys of GGUF and back into files in DIR instead; see
 // test/oracle/tokenizer_rebuild.py.
 namespace {
@@ -43,7 +44,8 @@ json::Value to_json(const Vocabulary& v) {
                    {"charsmap_bytes", static_cast<int64_t>(v.precompiled_charsmap.size())},
                    {"named_templates", std::move(named)}};
   if (v.has_scores) out.emplace_back("scores", std::move(scores));
-  if (v.token_type_count) out.emplace_back("token_type_count", static_cast<int64_t>(*v.token_type_count));
+  if (v.token_type_count)
+    out.emplace_back("token_type_count", static_cast<int64_t>(*v.token_type_count));
   if (v.chat_template) out.emplace_back("chat_template", *v.chat_template);
   return out;
 }
@@ -92,7 +94,8 @@ int dump(std::span<char*> args) {
   }
   json::Value out = to_json(result->vocabulary);
   json::Array warnings;
-  for (const Finding& warning : result->warnings) warnings.emplace_back(std::string(warning.what()));
+  for (const Finding& warning : result->warnings)
+    warnings.emplace_back(std::string(warning.what()));
   out.set("warnings", std::move(warnings));
   std::puts(json::write(out).c_str());
   return 0;
