@@ -16,19 +16,21 @@ bool is_path(const OptionRow& row) {
   return row.value == "PATH" || row.value == "FILE" || row.value == "DIR";
 }
 
-std::string command_names(std::string_view separator) {
+std::vector<std::string_view> names_of(const Command& command) {
+  std::vector<std::string_view> out = words(command.aliases);
+  out.insert(out.begin(), command.name);
+  return out;
+}
+
+std::string every_name() {
   std::string out;
-  for (const Command* command : commands()) {
-    out.append(out.empty() ? "" : separator).append(command->name);
-    for (std::string_view alias : words(command->aliases)) out.append(separator).append(alias);
-  }
+  for (const Command* command : commands())
+    for (std::string_view name : names_of(*command)) out.append(name).append(" ");
   return out;
 }
 
 std::string case_pattern(const Command& command) {
-  std::string out(command.name);
-  for (std::string_view alias : words(command.aliases)) out += fmt::format("|{}", alias);
-  return out;
+  return fmt::format("{}", fmt::join(names_of(command), "|"));
 }
 
 std::vector<std::string> flags(const OptionRow& row) {
@@ -62,8 +64,8 @@ std::string bash_script() {
       "  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
       "  local command=\"${COMP_WORDS[1]}\" options=\"\"\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n";
-  out += fmt::format("    COMPREPLY=($(compgen -W \"{} --help --version\" -- \"$current\"))\n",
-                     command_names(" "));
+  out += fmt::format("    COMPREPLY=($(compgen -W \"{}--help --version\" -- \"$current\"))\n",
+                     every_name());
   out += "    return\n  fi\n  case \"$command\" in\n";
   for (const Command* command : commands()) {
     std::string names;
@@ -151,11 +153,11 @@ std::string fish_quoted(std::string_view text) {
 std::string fish_script() {
   std::string out = "# fish completion of recast\n";
   for (const Command* command : commands())
-    for (std::string_view name : words(fmt::format("{} {}", command->name, command->aliases)))
+    for (std::string_view name : names_of(*command))
       out += fmt::format("complete -c recast -n __fish_use_subcommand -a {} -d {}\n", name,
                          fish_quoted(command->purpose));
   for (const Command* command : commands()) {
-    const std::string names = fmt::format("{} {}", command->name, command->aliases);
+    const std::string names = fmt::format("{}", fmt::join(names_of(*command), " "));
     for (const OptionRow* row : all_options(*command)) {
       out += fmt::format("complete -c recast -n '__fish_seen_subcommand_from {}'", names);
       out += fmt::format(" -l {}", row->name);

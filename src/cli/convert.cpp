@@ -45,7 +45,7 @@ ConvertOptions read_options(const Parsed& parsed) {
   for (const Given& given : parsed.given) {
     if (!given.row->set) continue;
     try {
-      given.row->set(options, given.value);
+      set_option(options, *given.row, given.value);
     } catch (Error& error) {
       // Only here it is known which spelling the value came from.
       error.where = given.from_environment ? environment_name(*given.row)
@@ -87,8 +87,7 @@ void show_plan(Session& session, const ConvertOptions& options) {
   session.progress().set_title(report_title(planned));
   const bool is_long = output_bytes(planned) > shown_above_bytes ||
                        real_at(planned, {"time", "estimate_s"}) > shown_above_s;
-  const bool as_events = session.args().value("progress") == "json";
-  if ((is_long || session.verbose()) && !as_events)
+  if (is_long || session.verbose())
     session.say(report_text(planned, true, session.verbose(), session.err()));
   session.progress().event("plan", {{"plan", std::move(planned)}});
 }
@@ -154,9 +153,7 @@ int show_stopped(Session& session, Error error) {
     for (const std::string& word : session.arguments())
       error.fix.append(" ").append(shell_quoted(word));
   }
-  session.show_warnings();
-  session.progress().event("error", {{"error", message_json(error, {.exit = code})}});
-  session.show(error, code);
+  session.show_failure(error, code);
   return code;
 }
 

@@ -102,7 +102,7 @@ std::string command_lines() {
 }
 
 constexpr std::string_view program_head =
-    "Convert machine-learning models between formats, quantize them, prove the output.\n\n"
+    "Convert machine-learning models between formats, quantize and prove them.\n\n"
     "Usage: recast COMMAND [OPTIONS] [ARGUMENTS]\n\n";
 
 }  // namespace

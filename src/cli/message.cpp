@@ -32,8 +32,12 @@ std::string fix(const Error& error, const MessageContext& context) {
   if (!error.fix.empty()) return error.fix;
   const std::string usual(error.code->fix);
   if (error.code->kind != ErrorKind::corrupt || context.command != "convert") return usual;
-  const std::string path = shell_quoted(error.file.empty() ? context.source : error.file);
-  return fmt::format("recast validate {}; {}", path, usual);
+  const std::string command = fmt::format(
+      "recast validate {}", shell_quoted(error.file.empty() ? context.source : error.file));
+  constexpr std::string_view hint = "recast validate";
+  const size_t at = usual.find(hint);
+  if (at == std::string::npos) return fmt::format("{}; {}", command, usual);
+  return std::string(usual).replace(at, hint.size(), command);
 }
 
 // Appends "LEAD text", continued under the text; cut with "..." after lines_a_field lines.

@@ -108,7 +108,8 @@ class Parser {
       fail(codes::missing_argument,
            {.where = text.substr(0, text.find(':')), .expected = "a value after it"});
     }
-    const std::vector<std::string> unknown = app_.remaining();
+    std::vector<std::string> unknown = app_.remaining();
+    std::erase(unknown, "--");  // CLI11 leaves the mark there, what follows it is an operand
     if (!unknown.empty()) unknown_option(command_, unknown.front());
     return collect();
   }
@@ -158,6 +159,7 @@ class Parser {
       out.version |= row->name == "version";
     } else {
       std::erase_if(out.given, [&](const Given& g) { return g.row == row; });
+      out.denied.push_back(row);
     }
   }
 
@@ -204,7 +206,8 @@ void add_environment(Parsed& parsed, const Environment& environment) {
   const auto consider = [&](const OptionRow& row) {
     const std::string name = environment_name(row);
     const char* text = name.empty() ? nullptr : environment(name.c_str());
-    if (text && *text && !parsed.has(row.name)) add_given(from, row, text);
+    const bool denied = std::count(parsed.denied.begin(), parsed.denied.end(), &row) > 0;
+    if (text && *text && !denied && !parsed.has(row.name)) add_given(from, row, text);
   };
   if (parsed.command) {
     for (const OptionRow* row : all_options(*parsed.command)) consider(*row);

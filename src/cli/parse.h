@@ -25,6 +25,7 @@ struct Parsed {
   const Command* command = nullptr;  // null: none was named
   std::vector<std::string> operands;
   std::vector<Given> given;
+  std::vector<const OptionRow*> denied;  // switches that a flag turned off
   HelpWish help = HelpWish::none;
   bool version = false;
 

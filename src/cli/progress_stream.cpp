@@ -27,7 +27,8 @@ ProgressSeams process_seams() {
               },
           .memory = anonymous_memory,
           .write = {},
-          .log = {}};
+          .log = {},
+          .columns = {}};
 }
 
 ProgressStream::ProgressStream(Settings settings, ProgressSeams seams, WarningLog& warnings)
@@ -162,9 +163,10 @@ void ProgressStream::plain(const std::string& text) {
 
 void ProgressStream::draw() {
   const std::optional<Snapshot> snapshot = meter_.snapshot(seams_.steady_s());
-  const std::vector<std::string> lines =
-      snapshot ? bar_lines(title_, *snapshot, memory(), settings_.terminal)
-               : std::vector<std::string>{"planning"};
+  Terminal terminal = settings_.terminal;
+  if (seams_.columns) terminal.width = seams_.columns();
+  const std::vector<std::string> lines = snapshot ? bar_lines(title_, *snapshot, memory(), terminal)
+                                                  : std::vector<std::string>{"planning"};
   // One write a frame: the cursor goes up, each line is cleared to its end and written anew.
   std::string frame = drawn_lines_ ? fmt::format("\x1b[{}A", drawn_lines_) : "";
   for (const std::string& line : lines) frame += "\r" + line + "\x1b[K\n";

@@ -23,8 +23,9 @@ struct ProgressSeams {
   std::function<uint64_t()> memory;             // anonymous bytes now
   std::function<void(std::string_view)> write;  // standard error
   std::function<void(std::string_view)> log;    // --log; may be empty
+  std::function<int()> columns;                 // width now: windows change; may be empty
 };
-// Those of this process, without `write` and `log`.
+// Those of this process, without `write`, `log` and `columns`.
 ProgressSeams process_seams();
 
 // The one place where events of a conversion become text: a redrawn block, plain lines with UTC

@@ -1,11 +1,13 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +15,7 @@
 
 #include "cli/help.h"
 #include "cli/quote.h"
+#include "cli/units.h"
 
 namespace recast::cli {
 namespace {
@@ -57,11 +60,14 @@ int show_help(const Parsed& parsed, const Streams& streams) {
   return 0;
 }
 
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
 int fail_session(Session& session, const Error& error) {
-  session.show_warnings();
-  if (session.has_progress()) session.progress().event("error", {{"error", message_json(error)}});
-  session.show(error);
-  return exit_code(error.code->kind);
+  const int code = exit_code(error.code->kind);
+  session.show_failure(error, code);
+  return code;
 }
 
 // `command` returns an exit code; whatever it throws becomes a message and a code.
@@ -81,10 +87,23 @@ int guarded(const std::vector<std::string>& arguments, Command command,
   }
 }
 
+void say_internals(Session& session, double seconds) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const uint64_t resident = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  session.say(fmt::format("debug: {:.3f} s, {:.3f} s of processor time, resident {} at most\n",
+                          seconds, seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime),
+                          bytes_text(resident)));
+}
+
 int run_session(Session& session, const std::vector<std::string>& arguments) {
-  return guarded(
+  const auto start = std::chrono::steady_clock::now();
+  const int code = guarded(
       arguments, [&] { return session.finish(session.args().command->run(session)); },
       [&](const Error& error) { return fail_session(session, error); });
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  if (session.debug()) say_internals(session, time.count());
+  return code;
 }
 
 void write_all(int fd, std::string_view text) {

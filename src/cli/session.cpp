@@ -70,7 +70,11 @@ Session::~Session() {
 
 void Session::print(std::string_view text) {
   if (progress_) progress_->finish();
-  streams_.out(text);
+  try {
+    streams_.out(text);
+  } catch (const OutputClosed&) {
+    // Nobody reads on; the exit code still says how the run went.
+  }
 }
 
 void Session::print_document(json::Value document) {
@@ -82,7 +86,7 @@ void Session::print_document(json::Value document) {
 }
 
 void Session::say(std::string_view text) {
-  if (quiet() > 0) return;
+  if (quiet() > 0 || progress_mode() == ProgressMode::json) return;
   progress_ ? progress_->say(text) : streams_.err(text);
 }
 
@@ -100,6 +104,13 @@ void Session::show_warnings() {
   for (const Finding& warning : warnings_.grouped()) show(warning);
 }
 
+void Session::show_failure(const Error& error, int exit) {
+  show_warnings();
+  if (progress_) progress_->event("error", {{"error", message_json(error, {.exit = exit})}});
+  if (progress_ && progress_mode() == ProgressMode::json) return;
+  show(error, exit);
+}
+
 int Session::finish(int code) const {
   return code == 0 && strict() && !warnings_.empty() ? 8 : code;
 }
@@ -115,6 +126,7 @@ ProgressStream& Session::progress() {
   if (!progress_) {
     ProgressSeams seams = process_seams();
     seams.write = streams_.err;
+    seams.columns = [this] { return streams_.err_terminal(color_mode(parsed_)).width; };
     if (log_ >= 0)
       seams.log = [this](std::string_view line) {
         // A full disk must not end the conversion; the log then lacks a line.

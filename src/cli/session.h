@@ -13,6 +13,9 @@
 
 namespace recast::cli {
 
+// Thrown by Streams::out when nobody reads standard output any more: nothing is said about it.
+struct OutputClosed {};
+
 // Where a run reads its surroundings from and writes to. Tests put strings here.
 struct Streams {
   std::function<void(std::string_view)> out, err;
@@ -41,23 +44,24 @@ class Session {
   bool debug() const { return parsed_.has("debug"); }
   bool strict() const { return parsed_.has("strict"); }
 
-  // The result, on standard output. Throws text_unwritable; a closed pipe ends the run in silence.
+  // The result, on standard output. Throws text_unwritable; a closed pipe is no failure.
   void print(std::string_view text);
   // The JSON document of the command, with the collected warnings under "warnings" when it has none
   // of its own.
   void print_document(json::Value document);
-  // For people, on standard error; nothing with -q.
+  // For people, on standard error; nothing with -q or where progress goes out as events.
   void say(std::string_view text);
   // Errors and warnings as --json-errors or the terminal wants them.
   void show(const Error& error, int exit = 0);
   void show_warnings();
+  // The error as the last thing of a run, with what was warned about before it. Where progress goes
+  // out as events it is the last event and nothing else.
+  void show_failure(const Error& error, int exit);
   // What every command returns in the end: 8 when --strict meets warnings, else `code`.
   int finish(int code) const;
 
   ProgressStream& progress();  // made on first use
-  bool has_progress() const { return progress_ != nullptr; }
   void set_memory_limit(uint64_t bytes) { memory_limit_ = bytes; }
-  const Streams& streams() const { return streams_; }
 
  private:
   ProgressMode progress_mode() const;
@@ -74,8 +78,5 @@ class Session {
 
 // The choice of --progress and --color; throws bad_value with the allowed ones.
 ColorMode color_mode(const Parsed& parsed);
-
-// Thrown by print() when nobody reads standard output any more: no message, exit 0.
-struct OutputClosed {};
 
 }  // namespace recast::cli

@@ -65,7 +65,34 @@ TEST(Codecs, LimitsAreStoredExactlyAndNothingLiesBeyond) {
     EXPECT_EQ(decoded[1], values[1]) << codec->name;
     EXPECT_EQ(decoded[2], values[2]) << codec->name;
     EXPECT_EQ(decoded[3], 0) << codec->name;
-    EXPECT_FALSE(std::isfinite(decoded[4])) << codec->name;
+    if (codec == &f8_e4m3)
+      EXPECT_EQ(decoded[4], codec->max_finite);
+    else
+      EXPECT_FALSE(std::isfinite(decoded[4])) << codec->name;
+  }
+}
+
+// Half way to the value that is not there is an overflow where the largest mantissa is odd.
+TEST(Codecs, LossesBeginWhereRoundingLeavesTheType) {
+  struct Edge {
+    const Codec* codec;
+    float last;  // does not overflow, the next float does
+  };
+  const Edge edges[] = {
+      {&f16, 65519.996f},      {&bf16, 0x1.fefffep127f},   {&f8_e4m3, 464},
+      {&f8_e5m2, 61439.996f},  {&f8_e4m3fnuz, 247.99998f}, {&f8_e5m2fnuz, 61439.996f},
+      {&f32, 0x1.fffffep127f}, {&f64, 0x1.fffffep127f}};
+  for (const Edge& edge : edges) {
+    const float half = edge.codec->min_positive / 2;  // stored as zero
+    const float values[] = {edge.last, std::nextafter(edge.last, infinity), half,
+                            std::nextafter(half, infinity)};
+    FloatCensus census;
+    count_losses(values, 4, 0, *edge.codec, census);
+    const bool narrow = edge.codec != &f32 && edge.codec != &f64;
+    EXPECT_EQ(census.overflow, narrow ? 1u : 0u) << edge.codec->name;
+    EXPECT_EQ(census.first_overflow, narrow ? 1 : -1) << edge.codec->name;
+    EXPECT_EQ(census.infinite, narrow ? 0u : 1u) << edge.codec->name;
+    EXPECT_EQ(census.underflow, narrow ? 1u : 0u) << edge.codec->name;
   }
 }
 

@@ -1,7 +1,8 @@
 // The 8-bit floats: sign, exponent, mantissa; codes as in the OCP 8-bit floating point
 // specification (E4M3, E5M2, E8M0) and as AMD and Graphcore define them (FNUZ: no infinity, no
-// negative zero, its code is the one NaN). Rounding to nearest even; what rounds beyond the largest
-// value becomes NaN, in E5M2 infinity, as PyTorch 2 casts.
+// negative zero, its code is the one NaN). Rounding to nearest even. What rounds beyond the largest
+// value becomes that value in E4M3, infinity in E5M2, NaN in the FNUZ types: measured on casts of
+// PyTorch 2.13 (its early releases made NaN of it in E4M3).
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -17,12 +18,12 @@ struct Layout {
   int mantissa_bits;
   int bias;
   uint8_t last_finite;  // code of the largest finite value
-  uint8_t beyond;       // code of what is larger: NaN or infinity
+  uint8_t beyond;       // code of what is larger: that value, infinity or NaN
   uint8_t nan;          // code that a NaN is stored as
   bool fnuz;            // the code 0x80 is NaN, and there is no other
 };
 
-constexpr Layout e4m3 = {3, 7, 0x7e, 0x7f, 0x7f, false};
+constexpr Layout e4m3 = {3, 7, 0x7e, 0x7e, 0x7f, false};
 constexpr Layout e5m2 = {2, 15, 0x7b, 0x7c, 0x7f, false};
 constexpr Layout e4m3fnuz = {3, 8, 0x7f, 0x80, 0x80, true};
 constexpr Layout e5m2fnuz = {2, 16, 0x7f, 0x80, 0x80, true};

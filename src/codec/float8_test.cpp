@@ -21,7 +21,7 @@ struct Format {
   bool fnuz;
 };
 const Format formats[] = {
-    {&f8_e4m3, 3, 7, 0x7f, NAN, false},
+    {&f8_e4m3, 3, 7, 0x7f, 448, false},
     {&f8_e5m2, 2, 15, 0x7c, infinity, false},
     {&f8_e4m3fnuz, 3, 8, 0x80, NAN, true},
     {&f8_e5m2fnuz, 2, 16, 0x80, NAN, true},

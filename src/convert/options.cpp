@@ -250,6 +250,11 @@ bool is_alias(std::string_view aliases, std::string_view name) {
 
 std::span<const OptionRow> convert_options() { return rows; }
 
+void set_option(ConvertOptions& options, const OptionRow& row, std::string_view value) {
+  row.set(options, value);
+  options.given.emplace_back(row.name, value);
+}
+
 const OptionRow* find_option(std::string_view name) {
   std::string dashed(name);
   std::replace(dashed.begin(), dashed.end(), '_', '-');
@@ -270,7 +275,9 @@ uint64_t parse_size(std::string_view text) {
     bad_value(std::string(expected), text);
 
   const std::string unit = folded(text.substr(digits));
-  const size_t power = unit.empty() || unit == "b" ? 0 : std::string_view("kmgt").find(unit[0]) + 1;
+  const bool plain = unit.empty() || unit == "b";
+  const size_t prefix = plain ? 0 : std::string_view("kmgt").find(unit[0]);
+  const size_t power = plain ? 0 : std::min<size_t>(prefix, 4) + 1;
   if (power > 4 ||
       (power > 0 && unit.size() > 1 && unit.substr(1) != "b" && unit.substr(1) != "ib"))
     bad_value(std::string(expected), text);
@@ -291,13 +298,13 @@ uint64_t parse_size(std::string_view text) {
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   const std::string wanted = folded(word);
   std::string_view best;
-  // Near: one edit in three letters, and the beginning of a name counts as one edit.
-  size_t least = std::max<size_t>(1, wanted.size() / 3) + 1;
+  // Near: about one edit in three letters, and the beginning of a name counts as one edit.
+  size_t least = (wanted.size() < 5 ? 1 : (wanted.size() + 1) / 3) + 1;
   for (std::string_view candidate : candidates) {
     const std::string name = folded(candidate);
     const bool begins = wanted.size() >= 2 && name.starts_with(wanted);
     const size_t distance = begins ? 1 : edit_distance(wanted, name);
-    if (distance < least) {
+    if (distance < least && distance < std::max(wanted.size(), name.size())) {
       least = distance;
       best = candidate;
     }

@@ -202,7 +202,7 @@ Request resolve(const ConvertOptions& options) {
   request.model_config = read_model_config(options.model_config);
   request.model_config_file = options.model_config;
 
-  request.source = Source::open(options.source, request.read.mode);
+  request.source = open_source(options.source, request.read.mode);
   Detection detection = detect(*request.source, options.from);
   request.from = detection.format;
   request.evidence = std::move(detection.evidence);

@@ -17,7 +17,7 @@ constexpr std::string_view tokenizer_files[] = {
 // Files of --tokenizer: of the folder, or the one file under its own name.
 FindFile given_files(const Request& request) {
   const std::shared_ptr<const Source> given =
-      Source::open(request.options.tokenizer, request.read.mode);
+      open_source(request.options.tokenizer, request.read.mode);
   if (given->is_folder())
     return [given](std::string_view name) { return given->find(name); };
   return [given](std::string_view name) {

@@ -90,6 +90,7 @@ void follow_links(const OutputOptions& options, OutputPlace& place) {
     place.name = next.filename().string();
     check_name(place.name, place.folder);
     open_folder(options, place);
+    if (place.missing) fail(codes::output_folder_missing, {.fix = "make it", .file = place.folder});
   }
   fail_write("follow the link", place.shown(place.name), ELOOP);
 }
@@ -105,13 +106,24 @@ void refuse_input(const OutputOptions& options, const struct stat& st, const std
   }
 }
 
+// Through links: an output that leads to an input is that before it is a link.
+void refuse_same_file(const OutputOptions& options, const OutputPlace& place,
+                      const std::string& name) {
+  struct stat st;
+  if (system_calls().stat(place.fd.get(), name.c_str(), &st, 0) == 0)
+    refuse_input(options, st, place.shown(name), "is the same file as");
+  else if (errno != ENOENT && errno != ELOOP)
+    fail_write("look at", place.shown(name), errno);
+}
+
 // An old folder is replaced whole: no input may lie in it.
 void refuse_inputs_beneath(const OutputOptions& options, int folder, const std::string& shown) {
   SystemCalls& sys = system_calls();
   for (const auto& name : list_folder(folder, shown)) {
     struct stat st;
-    if (sys.stat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
     const std::string path = join_path(shown, name);
+    if (sys.stat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+      fail_write("look at", path, errno);
     refuse_input(options, st, path, "would replace a folder that holds");
     if (!S_ISDIR(st.st_mode)) continue;
     const Descriptor inner(sys.open(folder, name.c_str(),
@@ -127,9 +139,7 @@ OutputPlace::Target look_at(const OutputOptions& options, const OutputPlace& pla
   const std::string shown = place.shown(name);
   SystemCalls& sys = system_calls();
   struct stat st;
-  // Through a link first: an output that leads to an input is that before it is a link.
-  if (sys.stat(place.fd.get(), name.c_str(), &st, 0) == 0)
-    refuse_input(options, st, shown, "is the same file as");
+  refuse_same_file(options, place, name);
   if (sys.stat(place.fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return target;
     fail_write("look at", shown, errno);
@@ -169,9 +179,7 @@ OutputPlace find_place(const OutputOptions& options) {
   open_folder(options, place);
   if (!place.missing) {
     // Before the link is refused: a link to an input is a conflict that names the input.
-    struct stat st;
-    if (system_calls().stat(place.fd.get(), place.name.c_str(), &st, 0) == 0)
-      refuse_input(options, st, place.shown(place.name), "is the same file as");
+    refuse_same_file(options, place, place.name);
     follow_links(options, place);
   }
   const bool whole_folder = options.kind == OutputKind::folder;

@@ -31,9 +31,7 @@ OutputLock OutputLock::take(int folder, std::string name, const std::string& sho
     struct flock request = whole_file();
     if (sys.lock(lock.fd_.get(), F_OFD_SETLK, &request) != 0) {
       if (errno == EAGAIN || errno == EACCES) fail_locked(name, shown);
-      const int error = errno;
-      lock.release();
-      fail_write("lock " + printable(name), shown, error);
+      fail_write("lock " + printable(name), shown, errno);  // not ours: the file stays
     }
     // The owner before us removes the file while it holds the lock: what we locked may be gone.
     struct stat held, there;

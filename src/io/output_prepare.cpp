@@ -34,8 +34,11 @@ mode_t current_umask() {
   return mask;
 }
 
+// False when there is no such entry.
 bool stat_in(int folder, const std::string& name, struct stat& st) {
-  return system_calls().stat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+  if (system_calls().stat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (errno != ENOENT) fail_write("look at", name, errno);
+  return false;
 }
 
 int open_folder_in(int folder, const std::string& name) {

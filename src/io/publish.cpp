@@ -64,6 +64,21 @@ void take_back(int folder, const Move& move, Way way) {
   if (way == Way::aside) rename_onto_nothing(folder, move.aside, move.to);
 }
 
+bool try_remove(int folder, const std::string& name) noexcept {
+  SystemCalls& sys = system_calls();
+  if (sys.unlink(folder, name.c_str(), 0) == 0 || errno == ENOENT) return true;
+  if (errno != EISDIR && errno != EPERM) return false;
+  const Descriptor inner(sys.open(folder, name.c_str(),
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+  if (!inner) return false;
+  try {
+    for (const auto& entry : list_folder(inner.get(), name)) try_remove(inner.get(), entry);
+  } catch (const std::exception&) {
+    return false;  // what could not be listed stays, and is told as such
+  }
+  return sys.unlink(folder, name.c_str(), AT_REMOVEDIR) == 0;
+}
+
 }  // namespace
 
 std::vector<std::string> publish(int folder, std::span<const Move> moves) {
@@ -88,19 +103,9 @@ void sync_folder(int fd, const std::string& shown) {
   if (system_calls().fsync(fd) != 0 && errno != EINVAL) fail_sync(shown, errno);
 }
 
-bool remove_tree(int folder, const std::string& name) {
-  SystemCalls& sys = system_calls();
+bool remove_tree(int folder, const std::string& name) noexcept {
   // Twice: network file systems have errors that pass.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    if (sys.unlink(folder, name.c_str(), 0) == 0 || errno == ENOENT) return true;
-    if (errno != EISDIR && errno != EPERM) continue;
-    const Descriptor inner(sys.open(folder, name.c_str(),
-                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
-    if (!inner) continue;
-    for (const auto& entry : list_folder(inner.get(), name)) remove_tree(inner.get(), entry);
-    if (sys.unlink(folder, name.c_str(), AT_REMOVEDIR) == 0) return true;
-  }
-  return false;
+  return try_remove(folder, name) || try_remove(folder, name);
 }
 
 }  // namespace recast

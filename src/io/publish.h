@@ -23,6 +23,6 @@ std::vector<std::string> publish(int folder, std::span<const Move> moves);
 void sync_folder(int fd, const std::string& shown);
 
 // Removes a file, or a folder with all in it; links are not followed. False when something stays.
-bool remove_tree(int folder, const std::string& name);
+bool remove_tree(int folder, const std::string& name) noexcept;
 
 }  // namespace recast

@@ -139,7 +139,7 @@ Folder open_folder(const std::string& path, ReadMode mode) {
 
 }  // namespace
 
-std::shared_ptr<const Source> Source::open(const std::string& path, ReadMode mode) {
+std::shared_ptr<const Source> open_source(const std::string& path, ReadMode mode) {
   struct stat st;
   if (system_calls().stat(AT_FDCWD, path.c_str(), &st, 0) != 0) fail_read("look at", path, errno);
   if (S_ISDIR(st.st_mode))

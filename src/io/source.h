@@ -15,10 +15,6 @@ namespace recast {
 // (.../models--ORG--NAME/snapshots/REV), inside the same repository's blobs/; else `unsafe_link`.
 class Source {
  public:
-  // Throws file_missing, file_unreadable, not_a_file. A path to a file is a source of that one
-  // file; its siblings can be reached through `beside`.
-  static std::shared_ptr<const Source> open(const std::string& path,
-                                            ReadMode mode = ReadMode::mapped);
   virtual ~Source() = default;
 
   virtual bool is_folder() const = 0;
@@ -39,6 +35,12 @@ class Source {
   // The same, empty when there is no such entry.
   virtual std::shared_ptr<const File> find(std::string_view name) const = 0;
 };
+
+// Throws file_missing, file_unreadable, not_a_file. A path to a file is a source of that one file,
+// whose siblings it can open too. No static member `open`: called on an object with a std::string
+// it would win over the member that stays beneath the folder.
+std::shared_ptr<const Source> open_source(const std::string& path,
+                                          ReadMode mode = ReadMode::mapped);
 
 // Throws unsafe_name unless `name` may be used beneath a folder.
 void check_relative_name(std::string_view name);

@@ -62,6 +62,10 @@ class Metadata {
   using Entry = std::pair<std::string, MetaValue>;
   const MetaValue* find(std::string_view key) const;
   void set(std::string_view key, MetaValue value);
+  // For readers of many keys: no search. Requires: the key is not there yet.
+  void append(std::string key, MetaValue value) {
+    entries_.emplace_back(std::move(key), std::move(value));
+  }
   bool erase(std::string_view key);
   const std::vector<Entry>& entries() const { return entries_; }
   bool empty() const { return entries_.empty(); }

@@ -20,7 +20,7 @@ namespace recast {
 // Bit patterns of |x|. Patterns of positive floats are ordered as the floats are, so the counting
 // loop compares integers.
 struct LossLimits {
-  int32_t overflow;   // this and everything above is not finite in the target
+  int32_t overflow;   // this and everything above rounds beyond the largest value of the target
   int32_t underflow;  // this and everything below, but 0, is zero in the target
 };
 
@@ -67,20 +67,22 @@ HWY_EXPORT(scan_losses);
 
 namespace {
 
-// Asks the codec itself, by bisection, where its values stop being finite: formats differ in what
-// lies above the largest one (E4M3 rounds 464 down to 448, F16 rounds 65520 up to infinity).
+// Asks the codec itself, since formats differ in what becomes of 2 * max_finite (infinity, NaN or
+// max_finite) and in where a tie goes: bisects for the first value that is stored as max_finite.
+// The last one lies as far above max_finite as the first one below.
 int32_t overflow_limit(const Codec& target) {
-  int32_t finite = std::bit_cast<int32_t>(target.max_finite);
-  int32_t beyond = std::bit_cast<int32_t>(std::numeric_limits<float>::infinity());
-  while (beyond - finite > 1) {
-    const int32_t middle = finite + (beyond - finite) / 2;
+  int32_t below = 0;
+  int32_t first = std::bit_cast<int32_t>(target.max_finite);
+  while (first - below > 1) {
+    const int32_t middle = below + (first - below) / 2;
     float value = std::bit_cast<float>(middle);
     std::byte stored[8];
     target.encode(&value, stored, 1);
     target.decode(stored, &value, 1);
-    (std::isfinite(value) ? finite : beyond) = middle;
+    (value == target.max_finite ? first : below) = middle;
   }
-  return beyond;
+  const float reach = target.max_finite - std::bit_cast<float>(first);
+  return std::bit_cast<int32_t>(target.max_finite + reach) + 1;
 }
 
 LossLimits loss_limits(const Codec& target) {

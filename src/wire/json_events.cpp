@@ -127,7 +127,9 @@ class Adapter {
   bool Bool(bool value) { return events_.boolean(value), true; }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
     const std::string_view number(text, length);
-    if (number == "Inf" || number == "-Inf" || number == "-NaN")
+    // RapidJSON takes "Inf", "-NaN" and even "NInfinity" too.
+    const bool word = number.find_first_of("NI") != number.npos;
+    if (word && number != "NaN" && number != "Infinity" && number != "-Infinity")
       blame_.fail(codes::json_syntax, stream_.Tell() - length, std::string(number),
                   "NaN, Infinity or -Infinity");
     events_.number(number);

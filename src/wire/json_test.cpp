@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "io/memory_file.h"
 #include "wire/caught.h"
 #include "wire/mistaken.h"
 #include "wire/utf8.h"
@@ -237,6 +238,8 @@ TEST(JsonParse, RefusesByNameAndOffset) {
       {"[Inf]", "json_syntax", "Infinity"},
       {"[-Inf]", "json_syntax", "offset 1 "},
       {"[-NaN]", "json_syntax", "NaN"},
+      {"[NInfinity]", "json_syntax", "NInfinity"},
+      {"[NaInf]", "json_syntax", "NaInf"},
       {"[nan]", "json_syntax", "JSON value"},
       {"\"a", "json_syntax", "quotation mark"},
       {"\"a\nb\"", "json_syntax", "control"},
@@ -324,6 +327,23 @@ TEST(JsonParse, SurvivesEveryChangedByteAndEveryTruncation) {
   }
   EXPECT_GT(accepted, 5000);
   EXPECT_GT(refused, 10000);
+}
+
+TEST(JsonFile, NamesWhatWasSavedInItsPlace) {
+  const auto symbol = [](std::string_view text) {
+    const Error error = caught([&] { parse_file(MemoryFile("config.json", text)); });
+    EXPECT_EQ(error.file, "config.json");
+    return symbol_of(error);
+  };
+  EXPECT_EQ(symbol(""), "empty_file");
+  EXPECT_EQ(symbol("version https://git-lfs.github.com/spec/v1\n"), "lfs_pointer");
+  EXPECT_EQ(symbol("<!doctype html>"), "html_page");
+  EXPECT_EQ(symbol("{\"a\":"), "json_syntax");
+  const MemoryFile file("config.json", "{\"a\": [1, 2]}");
+  EXPECT_EQ(write(parse_file(file)), "{\"a\": [1, 2]}");
+  EXPECT_EQ(symbol_of(caught([&] { parse_file(file, {.limit_bytes = 12}); })), "json_size");
+  const Error renamed = caught([] { parse_file(MemoryFile("f", "x"), {.file = "model/f"}); });
+  EXPECT_EQ(renamed.file, "model/f");
 }
 
 TEST(Utf8, FindsTheFirstInvalidByte) {

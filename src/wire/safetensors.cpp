@@ -25,7 +25,6 @@ namespace {
 
 constexpr std::string_view metadata_key = "__metadata__";
 constexpr uint64_t length_bytes = 8;
-constexpr uint64_t most_header_bytes = 100'000'000;  // the reference library's own limit
 constexpr size_t most_name_bytes = 4096;
 constexpr size_t most_dimensions = 8;
 
@@ -262,9 +261,9 @@ std::vector<std::byte> read_header_text(const File& file) {
           .expected = fmt::format("2 to {} bytes, what follows", file.size() - length_bytes),
           .found = fmt::to_string(length),
           .file = file.name()});
-  if (length > most_header_bytes)
+  if (length > safetensors_most_header_bytes)
     fail(codes::safetensors_header_size,
-         {.expected = fmt::format("a header of at most {} bytes", most_header_bytes),
+         {.expected = fmt::format("a header of at most {} bytes", safetensors_most_header_bytes),
           .found = fmt::format("{} bytes", length),
           .file = file.name()});
   std::vector<std::byte> text(length);
@@ -318,9 +317,11 @@ SafetensorsHeader read_safetensors_header(const File& file) {
   SafetensorsHeader header;
   header.data_begin = length_bytes + text.size();
   HeaderEvents events(file.name(), header.data_begin, file.size() - header.data_begin);
-  json::parse_events(
-      text, {.file = file.name(), .base_offset = length_bytes, .limit_bytes = most_header_bytes},
-      events);
+  json::parse_events(text,
+                     {.file = file.name(),
+                      .base_offset = length_bytes,
+                      .limit_bytes = safetensors_most_header_bytes},
+                     events);
   header.entries = std::move(events.entries);
   header.metadata = std::move(events.metadata);
   std::stable_sort(header.entries.begin(), header.entries.end(),

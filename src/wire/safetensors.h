@@ -29,6 +29,9 @@ inline constexpr SafetensorsDtype safetensors_dtypes[] = {
 // The row of the table; null when there is none.
 const SafetensorsDtype* find_safetensors_dtype(std::string_view name);
 
+// The reference library's limit, for readers and writers.
+inline constexpr uint64_t safetensors_most_header_bytes = 100'000'000;
+
 using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;
 
 struct SafetensorsEntry {

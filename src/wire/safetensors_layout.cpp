@@ -15,7 +15,6 @@ namespace {
 
 constexpr uint64_t length_bytes = 8;
 constexpr uint64_t alignment = 8;
-constexpr uint64_t most_header_bytes = 100'000'000;
 
 void check_name(const std::string& name) {
   if (name == "__metadata__" || name.find('\0') != name.npos)
@@ -80,9 +79,9 @@ void append_metadata(const SafetensorsMetadata& metadata, std::string& text) {
 // Length, text and spaces up to the alignment.
 std::vector<std::byte> framed(std::string text) {
   text.append(align_up(text.size(), alignment) - text.size(), ' ');
-  if (text.size() > most_header_bytes)
+  if (text.size() > safetensors_most_header_bytes)
     fail(codes::safetensors_header_size,
-         {.expected = fmt::format("a header of at most {} bytes", most_header_bytes),
+         {.expected = fmt::format("a header of at most {} bytes", safetensors_most_header_bytes),
           .found = fmt::format("{} bytes", text.size())});
   std::vector<std::byte> out;
   out.reserve(length_bytes + text.size());

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Compares our tokenizer of model folders with the keys that llama.cpp's own converter wrote.
 
-  tokenizer_keys.py DUMP FOLDER...      DUMP: the program vocabulary_dump; FOLDER holds reference.gguf
+  tokenizer_keys.py DUMP [FOLDER]...    DUMP: the program vocabulary_dump; FOLDER holds reference.gguf;
+                                        default: every such folder of $RECAST_SHARED/refs
 
 Needs the Python package gguf. Prints one line a folder; exit 0: no difference, 1: some, 77: no gguf.
 """
+import glob
 import json
+import os
 import subprocess
 import sys
 
@@ -88,6 +91,7 @@ def main(dump, folders):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    every = glob.glob(os.environ.get("RECAST_SHARED", "") + "/refs/*/reference.gguf")
+    sys.exit(main(sys.argv[1], sys.argv[2:] or sorted(map(os.path.dirname, every))))

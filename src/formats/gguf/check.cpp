@@ -1,0 +1,71 @@
+#include "formats/gguf/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace recast::gguf {
+namespace {
+
+[[noreturn]] void fail_value(const std::string& file, const std::string& key, std::string expected,
+                             std::string found) {
+  fail(codes::gguf_metadata_value, {.where = key_where(key), .expected = std::move(expected),
+                                    .found = std::move(found), .file = file});
+}
+
+bool has_attention(const Checkpoint& checkpoint) {
+  return std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), [](const Tensor& t) {
+    return t.name.find(".attn_q") != std::string::npos;
+  });
+}
+
+// A count that may also be an array with one number a block.
+const MetaValue* find_count(const Checkpoint& checkpoint, const std::string& key,
+                            const std::string& file) {
+  const MetaValue* value = checkpoint.metadata.find(key);
+  if (!value || value->as_ints()) return value;
+  if (const auto count = value->as_int(); !count || *count < 0)
+    fail_value(file, key, "a count",
+               count ? fmt::format("{}", *count) : std::string(meta_type_name(value->type)));
+  return value;
+}
+
+void check_blocks(const Checkpoint& checkpoint, const std::string& key, const std::string& file) {
+  const MetaValue* blocks = find_count(checkpoint, key, file);
+  if (!blocks || checkpoint.tensors.empty()) return;  // a vocabulary alone names its model's blocks
+  const auto tensors = static_cast<int64_t>(checkpoint.tensors.size());
+  if (blocks->as_int().value_or(0) > tensors)
+    fail_value(file, key, fmt::format("at most one block a tensor, of which there are {}", tensors),
+               fmt::format("{}", *blocks->as_int()));
+}
+
+void check_heads(const Checkpoint& checkpoint, const std::string& key, const std::string& file) {
+  const MetaValue* heads = find_count(checkpoint, key, file);
+  if (!heads || heads->as_ints() || *heads->as_int() > 0) return;
+  if (has_attention(checkpoint))  // families without attention do write 0
+    fail_value(file, key, "at least 1 head, as there are attention tensors", "0");
+}
+
+}  // namespace
+
+void check_metadata(Checkpoint& checkpoint, const std::string& file) {
+  const MetaValue* named = checkpoint.metadata.find("general.architecture");
+  if (named && !named->as_string())
+    fail_value(file, "general.architecture", "a string", std::string(meta_type_name(named->type)));
+  if (!named) {
+    add_warning(checkpoint.warnings,
+                Error(codes::gguf_no_architecture,
+                      {.where = key_where("general.architecture"), .found = "no such key",
+                       .file = file}));
+    return;
+  }
+  const std::string arch = *named->as_string();
+  check_blocks(checkpoint, arch + ".block_count", file);
+  check_heads(checkpoint, arch + ".attention.head_count", file);
+  check_heads(checkpoint, arch + ".attention.head_count_kv", file);
+  find_count(checkpoint, arch + ".context_length", file);
+  find_count(checkpoint, arch + ".embedding_length", file);
+  find_count(checkpoint, arch + ".vocab_size", file);
+}
+
+}  // namespace recast::gguf

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/format.h"
+
+// Safetensors files as the weights of a model: one file, or shards with or without an index. Both
+// the folder format and the bare format read and write them.
+namespace recast {
+
+inline constexpr std::string_view safetensors_extension = ".safetensors";
+
+// Which files hold the weights.
+struct ShardSet {
+  std::vector<std::string> names;  // in order; one for an unsharded model
+  std::string index;               // name of the index file, empty when there is none
+};
+// The shards that an index names, sorted. Throws what read_shard_index throws.
+ShardSet shards_of_index(const Source& source, const std::string& index);
+// All `count` files of a set that is known by its names alone.
+ShardSet shards_of_name(std::string_view prefix, uint32_t count);
+
+// Appends tensors, metadata (the first shard that has a key wins) and files to the checkpoint.
+// Tensors come in the order of the files. Throws shard_missing, shard_duplicate, shard_mismatch
+// when a tensor is not in the shard that the index names or in none, and what
+// read_safetensors_header throws; a wrong total_size is a warning.
+void read_shards(const Source& source, const ShardSet& set, Checkpoint& checkpoint);
+
+// Appends to the layout: STEM.safetensors, or, above options.shard_size bytes of tensors,
+// STEM.safetensors.index.json and STEM-00001-of-0000N.safetensors. Tensors fill the shards in their
+// order; a larger one has a shard to itself. Within a file the reference library's order holds.
+// `__metadata__` is format: pt and the string values of Checkpoint::metadata. With tensor_sums each
+// file has `recast.tensor_sums` there: the sums of its tensors, in the order of their names (by
+// bytes), separated by commas. Throws type_not_stored and what plan_safetensors throws.
+void lay_out_shards(const Checkpoint& checkpoint, const WriteOptions& options,
+                    const std::string& stem, Layout& layout);
+
+// The codec's name in safetensors; empty when the format cannot hold it.
+std::string_view safetensors_type_name(const Codec& codec);
+
+}  // namespace recast

@@ -1,0 +1,251 @@
+"""Small reference models of each family: to GGUF as llama.cpp's converter does it, and back.
+
+For each case: our GGUF holds the tensors and keys of reference.gguf and llama.cpp computes the same
+logits from both; a folder made from reference.gguf holds the original's tensors, transformers loads
+it and computes the original's logits, and its tokenizer gives the original's ids.
+
+usage: test/oracle/run.sh refs.py [--list] [--family NAME]... [CASE]...
+"""
+import argparse
+import fnmatch
+import functools
+import json
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_torch
+
+import peers
+from peers import Differs
+
+REFS = peers.SHARED / "refs"
+# A new family is one line.
+FAMILIES = {
+    "llama": ["llama", "llama-tied-llama3rope", "llama-bias", "llama-mha-yarn", "llama-linear",
+              "llama-sharded", "llama-256", "llama-2048"],
+    "mistral": ["mistral", "mistral-swa", "mistral-tekken"],
+    "qwen2": ["qwen2", "qwen2-256", "qwen2-tied"],
+    "phi3": ["phi3", "phi3-longrope", "phi3-longrope-long"],
+    "gpt2": ["gpt2"],
+    "gemma": ["gemma"],
+}
+# What a GGUF file cannot say about its source: its architecture is that of Llama for both.
+BACK_OPTIONS = {"mistral*": ["--model-type", "mistral"]}
+BACK_CONFIG = {"mistral-swa": {"model_type": "mistral", "sliding_window": 8}}
+# Norms that GGUF stores as 1 + w: the way back is exact to one ulp of the stored value.
+SHIFTED_NORMS = {"gemma": "*norm.weight"}
+
+# Keys in which the reference converter is not followed, with the reason.
+EXEMPT = {
+    "general.name": ["*"],  # title case is display only
+    # a number at the end of a folder's name is no version, and then there is no basename either
+    "general.version": ["llama-256", "llama-2048", "qwen2-256"],
+    "general.basename": ["llama-256", "llama-2048", "qwen2-256"],
+    "tokenizer.ggml.eot_token_id": ["gemma"],  # fixed there to an id that is a byte token here
+}
+# Names of pre-tokenizers with the same behaviour: any of a row will do.
+SAME_PRE = [
+    "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
+    "dbrx smaug-bpe",
+    "qwen2 deepseek-r1-qwen kormo f2llmv2 hunyuan solar-open grok-2",
+    "gpt-2 olmo mpt phi-2 modern-bert exaone4 jais a.x-4.0 mellum gigachat jina-es jina-de",
+    "starcoder refact codeshell exaone mellum2 minerva-7b",
+    "command-r smollm",
+    "gpt-4o llama4 minimax-m2 kanana2 talkie",
+]
+TEXTS = ["Hello world", "The quick brown fox jumps over the lazy dog.", "it's 1234567 x 89",
+         "a  b   c", "tab\tand\nnewlines\n\n", "naïve café, 日本語 и 😀", "    def f(x): return x"]
+
+
+def exempt(key, case):
+    return any(fnmatch.fnmatch(case, p) for p in EXEMPT.get(key, ()))
+
+
+def same_value(key, have, want, kind):
+    if have == want:
+        return True
+    if key == "tokenizer.ggml.pre":
+        rows = [row.split() for row in SAME_PRE]
+        return kind != "gpt2" or any(have[1] in row and want[1] in row for row in rows)
+    return False
+
+
+class Case:
+    def __init__(self, name, folder):
+        self.name, self.source, self.folder = name, REFS / name, pathlib.Path(folder)
+        self.kind = peers.read_json(REFS / "index.json")[name]["lc_gguf"]
+        self.reference = self.source / "reference.gguf"
+        self.expected = load_file(self.source / "logits.safetensors")
+
+    @functools.cached_property
+    def ours(self):
+        return peers.convert(self.source, self.folder / "ours.gguf", "-Q", self.kind)
+
+    @functools.cached_property
+    def back(self):
+        options = [option for pattern, more in BACK_OPTIONS.items()
+                   if fnmatch.fnmatch(self.name, pattern) for option in more]
+        if self.name in BACK_CONFIG:
+            config = self.folder / "config.json"
+            config.write_text(json.dumps(BACK_CONFIG[self.name]))
+            options += ["--model-config", config]
+        return peers.convert(self.reference, self.folder / "back", "-t", "hf", *options)
+
+    def tensors(self):
+        peers.compare_tensors(peers.gguf_tensors(self.ours), peers.gguf_tensors(self.reference))
+
+    def keys(self):
+        """Ours may be more; each key of the reference has the same type and value."""
+        have, want = peers.gguf_keys(self.ours), peers.gguf_keys(self.reference)
+        kind = want["tokenizer.ggml.model"][1]
+        generation = self.source / "generation_config.json"
+        sampled = generation.exists() and peers.read_json(generation).get("do_sample") is not False
+        wrong = []
+        for key, value in want.items():
+            if exempt(key, self.name) or (key.startswith("general.sampling.") and not sampled):
+                continue
+            if key == "tokenizer.ggml.add_space_prefix" and kind == "gpt2" and key not in have:
+                continue  # without effect there
+            if key not in have:
+                wrong.append(f"{key} is missing, expected {str(value)[:80]}")
+            elif not same_value(key, have[key], value, kind):
+                wrong.append(f"{key} is {str(have[key])[:80]}, expected {str(value)[:80]}")
+        peers.fail_with(wrong)
+
+    def llama_cpp(self):
+        ids = self.expected["input_ids"][0]
+        have, want = peers.llama_logits(self.ours, ids), peers.llama_logits(self.reference, ids)
+        if np.array_equal(have, want):
+            return "bit for bit"
+        return f"{peers.expect_gap(have, want, 1e-6, 'logits by llama.cpp'):.1g}"
+
+    def back_tensors(self):
+        have, want = folder_tensors(self.back), folder_tensors(self.source)
+        wrong = [f"{n} is missing" for n in want.keys() - have.keys()]
+        wrong += [f"{n} is not in the original" for n in have.keys() - want.keys()]
+        for name in want.keys() & have.keys():
+            a, b = have[name].float().numpy(), want[name].float().numpy()
+            if a.shape != b.shape:
+                wrong.append(f"{name}: shape {a.shape}, expected {b.shape}")
+            elif fnmatch.fnmatch(name, SHIFTED_NORMS.get(self.name.split("-")[0], "")):
+                stored = np.float32(1) + b
+                if not (np.abs(a - b) <= np.spacing(np.abs(stored))).all():
+                    wrong.append(f"{name}: more than one ulp of 1 + w away")
+            elif not np.array_equal(a.view(np.uint32), b.view(np.uint32)):
+                wrong.append(f"{name}: {int((a != b).sum())} of {a.size} values differ")
+        peers.fail_with(wrong)
+        return f"{len(want)} tensors"
+
+    def back_logits(self):
+        have = transformers_logits(self.back, self.expected["input_ids"])
+        gap = peers.expect_gap(have, self.expected["logits"], 1e-5, "logits by transformers")
+        return f"{gap:.1g}"
+
+    def back_tokenizer(self):
+        have, want = token_ids(self.back), token_ids(self.source)
+        specials = special_ids(self.back), special_ids(self.source)
+        wrong = [f"{by} {text!r}: {got}, expected {expected[0]}"
+                 for by, rows in have.items()
+                 for text, got, *expected in zip(TEXTS, rows, *want.values())
+                 if got not in expected]
+        if specials[0] != specials[1]:
+            wrong.append(f"special ids around a text {specials[0]}, expected {specials[1]}")
+        peers.fail_with(wrong)
+        return " and ".join(have)
+
+
+def folder_tensors(folder):
+    tensors = {}
+    for path in sorted(pathlib.Path(folder).glob("*.safetensors")):
+        if path.name != "logits.safetensors":
+            tensors.update(load_torch(path))
+    return tensors
+
+
+def transformers_logits(folder, ids):
+    """As the expected ones were made; weights that the folder lacks are a failure."""
+    import torch
+    import transformers
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    name = peers.read_json(pathlib.Path(folder) / "config.json")["architectures"][0]
+    try:
+        model, info = getattr(transformers, name).from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as reason:
+        raise Differs(f"transformers cannot load the folder: {reason}") from reason
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if info.get(kind):
+            raise Differs(f"transformers finds {kind}: {sorted(map(str, info[kind]))[:4]}")
+    with torch.no_grad():
+        return model.eval()(input_ids=torch.tensor(ids), use_cache=False).logits.float().numpy()
+
+
+def token_ids(folder):
+    """{library: ids of each text} without special tokens, the library that defines them first.
+
+    The original's own libraries differ on blanks at the start of a text: any of them is right.
+    transformers drops a leading blank when a folder has tokenizer.model alone, so it is asked only
+    for folders with a tokenizer.json.
+    """
+    ids, folder = {}, pathlib.Path(folder)
+    if (folder / "tokenizer.model").exists():
+        import sentencepiece
+        model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+        ids["sentencepiece"] = [model.encode(t) for t in TEXTS]
+    if (folder / "tokenizer.json").exists():
+        import tokenizers
+        model = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        ids["tokenizers"] = [model.encode(t, add_special_tokens=False).ids for t in TEXTS]
+        model = load_tokenizer(folder)
+        ids["transformers"] = [model(t, add_special_tokens=False)["input_ids"] for t in TEXTS]
+    if not ids:
+        raise Differs(f"no tokenizer files in {folder.name}")
+    return ids
+
+
+def load_tokenizer(folder):
+    import transformers
+    transformers.logging.set_verbosity_error()
+    try:
+        return transformers.AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, TypeError) as reason:
+        raise Differs(f"transformers cannot load the tokenizer: {reason}") from reason
+
+
+def special_ids(folder):
+    """Ids that are put around a text."""
+    model = load_tokenizer(folder)
+    plain = model("x", add_special_tokens=False)["input_ids"]
+    whole = model("x")["input_ids"]
+    return [i for i in whole if i not in plain]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--family", action="append", default=[], choices=FAMILIES)
+    parser.add_argument("--only", action="append", default=[], help="one check, e.g. keys")
+    parser.add_argument("case", nargs="*")
+    args = parser.parse_args()
+    if args.list:
+        print("\n".join(f"{f} {c}" for f, cases in FAMILIES.items() for c in cases))
+        return 0
+    names = args.case + [c for f in args.family for c in FAMILIES[f]]
+    failed = 0
+    for name in names or [c for cases in FAMILIES.values() for c in cases]:
+        with tempfile.TemporaryDirectory() as folder:
+            case = Case(name, folder)
+            checks = {"tensors": case.tensors, "keys": case.keys, "llama.cpp": case.llama_cpp,
+                      "back-tensors": case.back_tensors, "back-logits": case.back_logits,
+                      "back-tokenizer": case.back_tokenizer}
+            failed += peers.run_case(name, {n: c for n, c in checks.items()
+                                            if not args.only or n in args.only})
+    return 1 if failed else 0
+
+
+sys.exit(main())
