@@ -76,10 +76,22 @@ json::Value sequence_part(const char* name, int type) {
   return json::Object{{"Sequence", json::Object{{"id", name}, {"type_id", type}}}};
 }
 
+// Empty too when the id is one of the unused tokens that files leave out.
+std::optional<uint32_t> special_of(const Vocabulary& v, const FileTokens& files,
+                                   std::string_view role) {
+  const auto id = v.special_id(role);
+  return id && *id < files.tokens.size() ? id : std::nullopt;
+}
+
 // `pair` joins two texts the way `single` frames each; BERT has its first token only once.
 json::Value build_template(const Vocabulary& v, const FileTokens& files, bool bos, bool eos) {
-  const auto bos_id = bos ? v.special_id("bos") : std::nullopt;
-  const auto eos_id = eos ? v.special_id("eos") : std::nullopt;
+  // Files of BERT name cls and sep, or bos and eos, or all four.
+  const auto either = [&](const char* role, const char* otherwise) {
+    const auto id = special_of(v, files, role);
+    return id || v.kind != VocabularyKind::wordpiece ? id : special_of(v, files, otherwise);
+  };
+  const auto bos_id = bos ? either("bos", "cls") : std::nullopt;
+  const auto eos_id = eos ? either("eos", "seperator") : std::nullopt;
   if (!bos_id && !eos_id) return {};
   json::Array single, pair;
   json::Object special;
@@ -202,8 +214,9 @@ void build_gpt2(const Vocabulary& v, const FileTokens& files, json::Value& root)
   if (std::find(std::begin(normalized), std::end(normalized), v.pre) != std::end(normalized))
     root.set("normalizer", json::Object{{"type", "NFC"}});
   root.set("pre_tokenizer", build_pre_tokenizer(row.stages));
-  const auto cls = v.special_id("bos");
-  const auto sep = v.special_id("seperator") ? v.special_id("seperator") : v.special_id("eos");
+  const auto cls = special_of(v, files, "bos");
+  auto sep = special_of(v, files, "seperator");
+  if (!sep) sep = special_of(v, files, "eos");
   json::Value processor = row.only == PreRow::Only::roberta && adds_bos(v) && cls && sep
                               ? build_roberta(files, *cls, *sep)
                               : build_template(v, files, adds_bos(v), adds_eos(v));
@@ -277,6 +290,8 @@ FileTokens file_tokens(const Vocabulary& v) {
     files.tokens.pop_back();
   if (files.unknown && *files.unknown >= files.tokens.size()) files.unknown.reset();
   if (is_sentencepiece(v.kind)) {
+    // A sentencepiece model must have one.
+    if (!files.unknown && !files.tokens.empty()) files.unknown = 0;
     files.space_prefix = v.flag("add_space_prefix").value_or(true);
     restore_blanks(files);
     if (files.unknown) files.tokens[*files.unknown].type = TokenType::unknown;

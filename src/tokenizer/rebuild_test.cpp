@@ -106,6 +106,29 @@ TEST(Rebuild, WordPieceSpellsWordsAgain) {
   EXPECT_EQ(json.vocab[4], "##b");
   EXPECT_EQ(json.vocab[5], "##\u2581");
   EXPECT_EQ(json.unk_token, "[UNK]");
+  // Older files name the frame cls and sep.
+  v.special_ids = {{"cls", 0}, {"seperator", 1}, {"unknown", 2}};
+  const auto older = parse_rebuilt(rebuild_tokenizer_files(v, "bert", warnings));
+  EXPECT_EQ(older.post_processor, json.post_processor);
+  EXPECT_FALSE(older.post_processor.is_null());
+}
+
+TEST(Rebuild, SpecialIdsOfUnusedTokensAreLeftOut) {
+  Vocabulary v = llama();
+  v.special_ids = {{"bos", 8}, {"unknown", 8}};
+  std::vector<Finding> warnings;
+  const auto files = rebuild_tokenizer_files(v, "llama", warnings);
+  EXPECT_TRUE(parse_rebuilt(files).post_processor.is_null());
+  EXPECT_EQ(find(files, "special_tokens_map.json")->bytes.find("[PAD8]"), std::string::npos);
+}
+
+TEST(Rebuild, TokensThatAreNotUtf8AreNotWritten) {
+  Vocabulary v = llama();
+  v.tokens[3].text = "\xFF";
+  std::vector<Finding> warnings;
+  EXPECT_EQ(rebuild_tokenizer_files(v, "llama", warnings).size(), 2u);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].where, "token 3");
 }
 
 TEST(Rebuild, UnknownStagesGiveAWarningAndTheTemplateAlone) {

@@ -95,14 +95,14 @@ def main(dump, corpus, folders):
             run = subprocess.run([dump, folder, "--rebuild", made], capture_output=True, text=True)
             case = folder.rstrip("/").split("/")[-1]
             if run.returncode:
-                print(f"{case:22}{run.stderr.strip()[:150]}")
+                print(f"{case:30}{run.stderr.strip()[:150]}")
                 failed += 1
                 continue
             if os.path.exists(folder + "/config.json"):
                 shutil.copy(folder + "/config.json", made)
             rows = known_answers(folder, made) if folder.endswith(".gguf") else compare(folder, made, lines)
             failed += any(n for _, n, _ in rows)
-            print(f"{case:22}" + "; ".join(f"{what} {n} {first}".rstrip() for what, n, first in rows))
+            print(f"{case:30}" + "; ".join(f"{what} {n} {first}".rstrip() for what, n, first in rows))
     print(f"{len(lines)} lines, {len(folders) - failed} of {len(folders)} folders without a difference")
     return 1 if failed else 0
 

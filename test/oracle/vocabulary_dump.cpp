@@ -101,7 +101,7 @@ void rebuild(const Loaded& loaded, const std::string& folder) {
 }
 
 int dump(const Options& options) {
-  const auto source = Source::open(options.source);
+  const auto source = open_source(options.source);
   const auto loaded = source->is_folder() ? load_folder(*source, options.pre) : load_gguf(*source);
   if (!loaded) {
     std::puts("null");

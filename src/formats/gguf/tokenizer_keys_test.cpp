@@ -117,6 +117,9 @@ TEST(TokenizerKeys, RefusesMissingAndIllTypedKeys) {
   metadata.erase("tokenizer.ggml.tokens");
   EXPECT_TRUE(error_of(metadata).starts_with("gguf_tokenizer_key"));
   metadata = keys();
+  metadata.set("tokenizer.ggml.merges", MetaValue::strings({"a b", "ab"}));
+  EXPECT_TRUE(error_of(metadata).starts_with("merge_form merge 1"));
+  metadata = keys();
   metadata.set("tokenizer.ggml.model", MetaValue::string("nosuch"));
   EXPECT_TRUE(error_of(metadata).starts_with("tokenizer_model"));
   metadata = keys();
