@@ -76,10 +76,22 @@ json::Value sequence_part(const char* name, int type) {
   return json::Object{{"Sequence", json::Object{{"id", name}, {"type_id", type}}}};
 }
 
+// Empty too when the id is one of the unused tokens that files leave out.
+std::optional<uint32_t> special_of(const Vocabulary& v, const FileTokens& files,
+                                   std::string_view role) {
+  const auto id = v.special_id(role);
+  return id && *id < files.tokens.size() ? id : std::nullopt;
+}
+
 // `pair` joins two texts the way `single` frames each; BERT has its first token only once.
 json::Value build_template(const Vocabulary& v, const FileTokens& files, bool bos, bool eos) {
-  const auto bos_id = bos ? v.special_id("bos") : std::nullopt;
-  const auto eos_id = eos ? v.special_id("eos") : std::nullopt;
+  // Files of BERT name cls and sep, or bos and eos, or all four.
+  const auto either = [&](const char* role, const char* otherwise) {
+    const auto id = special_of(v, files, role);
+    return id || v.kind != VocabularyKind::wordpiece ? id : special_of(v, files, otherwise);
+  };
+  const auto bos_id = bos ? either("bos", "cls") : std::nullopt;
+  const auto eos_id = eos ? either("eos", "seperator") : std::nullopt;
   if (!bos_id && !eos_id) return {};
   json::Array single, pair;
   json::Object special;
@@ -87,7 +99,8 @@ json::Value build_template(const Vocabulary& v, const FileTokens& files, bool bo
     if (!id) return;
     const std::string& text = files.tokens[*id].text;
     list.push_back(special_part(text, type));
-    if (std::none_of(special.begin(), special.end(), [&](const auto& e) { return e.first == text; }))
+    if (std::none_of(special.begin(), special.end(),
+                     [&](const auto& e) { return e.first == text; }))
       special.emplace_back(text, json::Object{{"id", text},
                                               {"ids", json::Array{static_cast<int64_t>(*id)}},
                                               {"tokens", json::Array{text}}});
@@ -149,15 +162,13 @@ json::Object bpe_model(const FileTokens& files, json::Array merges) {
 }
 
 json::Value replace_stage(std::string_view from, std::string_view to) {
-  return json::Object{{"type", "Replace"},
-                      {"pattern", json::Object{{"String", from}}},
-                      {"content", to}};
+  return json::Object{
+      {"type", "Replace"}, {"pattern", json::Object{{"String", from}}}, {"content", to}};
 }
 
 json::Value replace_regex(std::string_view from, std::string_view to) {
-  return json::Object{{"type", "Replace"},
-                      {"pattern", json::Object{{"Regex", from}}},
-                      {"content", to}};
+  return json::Object{
+      {"type", "Replace"}, {"pattern", json::Object{{"Regex", from}}}, {"content", to}};
 }
 
 // The form of published Llama 2 files: it gives the ids of sentencepiece.
@@ -178,15 +189,15 @@ void build_llama(const Vocabulary& v, const FileTokens& files, json::Value& root
   decoders.push_back(json::Object{{"type", "ByteFallback"}});
   decoders.push_back(json::Object{{"type", "Fuse"}});
   if (files.space_prefix)
-    decoders.push_back(json::Object{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+    decoders.push_back(
+        json::Object{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   root.set("decoder", json::Object{{"type", "Sequence"}, {"decoders", std::move(decoders)}});
 
   json::Value model = bpe_model(files, std::move(merges));
   model.set("unk_token", unknown_text(files));
   model.set("fuse_unk", true);
-  model.set("byte_fallback", std::any_of(files.tokens.begin(), files.tokens.end(), [](const Token& t) {
-              return t.type == TokenType::byte;
-            }));
+  model.set("byte_fallback", std::any_of(files.tokens.begin(), files.tokens.end(),
+                                         [](const Token& t) { return t.type == TokenType::byte; }));
   root.set("model", std::move(model));
 }
 
@@ -203,8 +214,9 @@ void build_gpt2(const Vocabulary& v, const FileTokens& files, json::Value& root)
   if (std::find(std::begin(normalized), std::end(normalized), v.pre) != std::end(normalized))
     root.set("normalizer", json::Object{{"type", "NFC"}});
   root.set("pre_tokenizer", build_pre_tokenizer(row.stages));
-  const auto cls = v.special_id("bos");
-  const auto sep = v.special_id("seperator") ? v.special_id("seperator") : v.special_id("eos");
+  const auto cls = special_of(v, files, "bos");
+  auto sep = special_of(v, files, "seperator");
+  if (!sep) sep = special_of(v, files, "eos");
   json::Value processor = row.only == PreRow::Only::roberta && adds_bos(v) && cls && sep
                               ? build_roberta(files, *cls, *sep)
                               : build_template(v, files, adds_bos(v), adds_eos(v));
@@ -217,11 +229,12 @@ void build_gpt2(const Vocabulary& v, const FileTokens& files, json::Value& root)
 
 void build_bert(const Vocabulary& v, const FileTokens& files, json::Value& root) {
   const auto accents = v.flag("normalizer.strip_accents");
-  root.set("normalizer", json::Object{{"type", "BertNormalizer"},
-                                      {"clean_text", true},
-                                      {"handle_chinese_chars", true},
-                                      {"strip_accents", accents ? json::Value(*accents) : json::Value()},
-                                      {"lowercase", v.flag("normalizer.lowercase").value_or(true)}});
+  root.set("normalizer",
+           json::Object{{"type", "BertNormalizer"},
+                        {"clean_text", true},
+                        {"handle_chinese_chars", true},
+                        {"strip_accents", accents ? json::Value(*accents) : json::Value()},
+                        {"lowercase", v.flag("normalizer.lowercase").value_or(true)}});
   root.set("pre_tokenizer", json::Object{{"type", "BertPreTokenizer"}});
   root.set("post_processor", build_template(v, files, true, true));
   root.set("decoder", json::Object{{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}});
@@ -233,20 +246,22 @@ void build_bert(const Vocabulary& v, const FileTokens& files, json::Value& root)
 }
 
 void build_unigram(const Vocabulary& v, const FileTokens& files, json::Value& root) {
-  const json::Value metaspace = json::Object{{"type", "Metaspace"},
-                                             {"replacement", blank},
-                                             {"prepend_scheme", files.space_prefix ? "always" : "never"},
-                                             {"split", true}};
+  const json::Value metaspace =
+      json::Object{{"type", "Metaspace"},
+                   {"replacement", blank},
+                   {"prepend_scheme", files.space_prefix ? "always" : "never"},
+                   {"split", true}};
   json::Array vocab;
   for (const Token& token : files.tokens)
     vocab.push_back(json::Array{token.text, static_cast<double>(token.score)});
   if (!v.precompiled_charsmap.empty()) {
     // The charsmap turns every white space into a blank; what is left is cut at blanks.
-    root.set("normalizer",
-             json::Object{{"type", "Precompiled"},
-                          {"precompiled_charsmap",
-                           encode_base64({reinterpret_cast<const char*>(v.precompiled_charsmap.data()),
-                                          v.precompiled_charsmap.size()})}});
+    root.set(
+        "normalizer",
+        json::Object{{"type", "Precompiled"},
+                     {"precompiled_charsmap",
+                      encode_base64({reinterpret_cast<const char*>(v.precompiled_charsmap.data()),
+                                     v.precompiled_charsmap.size()})}});
     root.set("pre_tokenizer",
              json::Object{{"type", "Sequence"},
                           {"pretokenizers",
@@ -275,6 +290,8 @@ FileTokens file_tokens(const Vocabulary& v) {
     files.tokens.pop_back();
   if (files.unknown && *files.unknown >= files.tokens.size()) files.unknown.reset();
   if (is_sentencepiece(v.kind)) {
+    // A sentencepiece model must have one.
+    if (!files.unknown && !files.tokens.empty()) files.unknown = 0;
     files.space_prefix = v.flag("add_space_prefix").value_or(true);
     restore_blanks(files);
     if (files.unknown) files.tokens[*files.unknown].type = TokenType::unknown;
@@ -307,11 +324,12 @@ SentencePieceModel build_sentencepiece(const Vocabulary& v, const FileTokens& fi
 }
 
 json::Value build_tokenizer_json(const Vocabulary& v, const FileTokens& files) {
-  json::Value root = json::Object{{"version", "1.0"},        {"truncation", nullptr},
-                                  {"padding", nullptr},      {"added_tokens", build_added_tokens(v, files)},
-                                  {"normalizer", nullptr},   {"pre_tokenizer", nullptr},
-                                  {"post_processor", nullptr}, {"decoder", nullptr},
-                                  {"model", nullptr}};
+  json::Value root =
+      json::Object{{"version", "1.0"},          {"truncation", nullptr},
+                   {"padding", nullptr},        {"added_tokens", build_added_tokens(v, files)},
+                   {"normalizer", nullptr},     {"pre_tokenizer", nullptr},
+                   {"post_processor", nullptr}, {"decoder", nullptr},
+                   {"model", nullptr}};
   if (v.kind == VocabularyKind::sentencepiece_bpe) build_llama(v, files, root);
   if (v.kind == VocabularyKind::byte_bpe) build_gpt2(v, files, root);
   if (v.kind == VocabularyKind::wordpiece) build_bert(v, files, root);
@@ -344,7 +362,8 @@ json::Array build_added_tokens(const Vocabulary& v, const FileTokens& files) {
   return out;
 }
 
-std::vector<std::pair<std::string, std::string>> merges_of_pieces(const std::vector<Token>& pieces) {
+std::vector<std::pair<std::string, std::string>> merges_of_pieces(
+    const std::vector<Token>& pieces) {
   std::unordered_map<std::string_view, size_t> ids;
   for (size_t id = 0; id < pieces.size(); ++id)
     if (pieces[id].type == TokenType::normal) ids.emplace(pieces[id].text, id);

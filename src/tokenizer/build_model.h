@@ -30,9 +30,9 @@ json::Value build_tokenizer_json(const Vocabulary& vocabulary, const FileTokens&
 // The entries of added_tokens: every token that is found in the text before the model runs.
 json::Array build_added_tokens(const Vocabulary& vocabulary, const FileTokens& files);
 
-// The merge list that makes byte pair encoding by ranks give what sentencepiece gives by scores: for
-// each piece every split into two pieces, in order of the score of the piece. Only normal pieces
-// take part.
+// The merge list that makes byte pair encoding by ranks give what sentencepiece gives by scores:
+// for each piece every split into two pieces, in order of the score of the piece. Only normal
+// pieces take part.
 std::vector<std::pair<std::string, std::string>> merges_of_pieces(const std::vector<Token>& pieces);
 
 // Whether bos and eos are put around a text: the flag, else what the runtime does without it.

@@ -18,7 +18,8 @@ using FindFile = std::function<std::shared_ptr<const File>(std::string_view)>;
 
 // Fills chat_template and named_templates, as text and unchanged, from the first of:
 // chat_template.jinja with additional_chat_templates/, chat_template of tokenizer_config.json (a
-// text, or a list of name and template), chat_template.json. Appends the files read to `files_used`.
+// text, or a list of name and template), chat_template.json. Appends the files read to
+// `files_used`.
 void read_chat_templates(const FindFile& find, const json::Value* tokenizer_config,
                          Vocabulary& vocabulary, std::vector<std::string>& files_used,
                          std::vector<Finding>& warnings);

@@ -1,9 +1,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "tokenizer/check_tokenizer.h"
 
 #include <fmt/format.h>
+#include <pcre2.h>
 
 #include <string_view>
 
@@ -105,8 +104,8 @@ bool probe_tokenizer(const File& file) {
   std::string head(std::min<uint64_t>(file.size(), 512), '\0');
   file.read_at(0, std::as_writable_bytes(std::span(head)));
   if (head[0] == '\n') return true;
-  for (const std::string_view key : {"\"model\"", "\"added_tokens\"", "\"pre_tokenizer\"",
-                                     "\"normalizer\"", "\"truncation\""})
+  for (const std::string_view key :
+       {"\"model\"", "\"added_tokens\"", "\"pre_tokenizer\"", "\"normalizer\"", "\"truncation\""})
     if (head.find(key) != std::string::npos) return true;
   return false;
 }

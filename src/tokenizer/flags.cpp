@@ -16,9 +16,8 @@ struct Role {
   std::string_view gguf;
 };
 constexpr Role role_table[] = {
-    {"bos", "bos"},     {"eos", "eos"},   {"unk", "unknown"}, {"sep", "seperator"},
-    {"pad", "padding"}, {"cls", ""},      {"mask", "mask"},   {"eot", "eot"},
-    {"eom", "eom"},
+    {"bos", "bos"}, {"eos", "eos"},   {"unk", "unknown"}, {"sep", "seperator"}, {"pad", "padding"},
+    {"cls", ""},    {"mask", "mask"}, {"eot", "eot"},     {"eom", "eom"},
 };
 
 // Flags that a family has whatever its files say (`wins`), or when they say nothing.
@@ -27,8 +26,8 @@ struct FamilyFlag {
   std::string_view flag;
   bool value;
   bool wins = false;
-  int64_t only_with_tokens = 0;      // the vocabulary has this many tokens
-  std::string_view only_without;     // config.json has no such key
+  int64_t only_with_tokens = 0;   // the vocabulary has this many tokens
+  std::string_view only_without;  // config.json has no such key
 };
 constexpr FamilyFlag flag_table[] = {
     {"phi", "add_bos_token", false},
@@ -56,8 +55,8 @@ constexpr FamilyFlag flag_table[] = {
 
 // Families whose add_space_prefix is the add_prefix_space of tokenizer_config.json.
 constexpr std::string_view prefix_from_config[] = {
-    "llama",   "mistral",   "mixtral",    "arcee",   "smollm3", "granite",
-    "granitemoe", "internlm3", "ernie4_5", "pangu_embedded",
+    "llama",   "mistral",    "mixtral",   "arcee",    "smollm3",
+    "granite", "granitemoe", "internlm3", "ernie4_5", "pangu_embedded",
 };
 
 // Ids that a family fixes by the text of a token, or by a key of config.json.
@@ -279,8 +278,8 @@ class SpecialTokens {
   }
 
   void set_eos_ids() {
-    const json::Value* stop = in_.generation_config ? in_.generation_config->find("eos_token_id")
-                                                    : nullptr;
+    const json::Value* stop =
+        in_.generation_config ? in_.generation_config->find("eos_token_id") : nullptr;
     if (!stop || !stop->is_array()) stop = config_value("eos_token_id");
     if (!stop || !stop->is_array()) return;
     for (const json::Value& value : *stop->as_array())
@@ -319,9 +318,8 @@ class SpecialTokens {
     if (!in_.tokenizer_json || (!unigram && out_.kind != VocabularyKind::sentencepiece_bpe)) return;
     set_flag("add_space_prefix", prepends_space(*in_.tokenizer_json));
     if (!unigram) return;
-    const json::Value* clean = in_.tokenizer_config
-                                   ? in_.tokenizer_config->find("clean_up_tokenization_spaces")
-                                   : nullptr;
+    const json::Value* clean =
+        in_.tokenizer_config ? in_.tokenizer_config->find("clean_up_tokenization_spaces") : nullptr;
     set_flag("remove_extra_whitespaces", !clean || clean->as_bool().value_or(true));
     const std::string charsmap = charsmap_of(in_.tokenizer_json->normalizer);
     out_.precompiled_charsmap.assign(charsmap.begin(), charsmap.end());

@@ -16,15 +16,15 @@ struct SpecialTokenSources {
   const TokenizerJson* tokenizer_json = nullptr;
   const SentencePieceModel* sentencepiece = nullptr;
   const json::Value* tokenizer_config = nullptr;
-  const json::Value* config = nullptr;             // with its text_config where it has one
+  const json::Value* config = nullptr;  // with its text_config where it has one
   const json::Value* generation_config = nullptr;
   std::string_view model_type;
 };
 
-// Fills special_ids, eos_ids, flags, precompiled_charsmap and token_type_count, in the order in which
-// GGUF files have them. An id outside the vocabulary is left out with the warning special_id_range.
-// Requires: kind and tokens are set. Rules: tokenizer_config and post-processor first, config for
-// what they leave open, the family's fixed values for the rest.
+// Fills special_ids, eos_ids, flags, precompiled_charsmap and token_type_count, in the order in
+// which GGUF files have them. An id outside the vocabulary is left out with the warning
+// special_id_range. Requires: kind and tokens are set. Rules: tokenizer_config and post-processor
+// first, config for what they leave open, the family's fixed values for the rest.
 void set_special_tokens(const SpecialTokenSources& sources, Vocabulary& vocabulary,
                         std::vector<Finding>& warnings);
 

@@ -13,7 +13,9 @@ struct Sources {
   VocabularyKind kind = VocabularyKind::byte_bpe;
 
   Vocabulary set() const {
-    const auto parse = [](const std::string& text) { return json::parse(text, json::ParseOptions{}); };
+    const auto parse = [](const std::string& text) {
+      return json::parse(text, json::ParseOptions{});
+    };
     const TokenizerJson json = parse_tokenizer_json(parse(tokenizer_json), "tokenizer.json");
     const json::Value t = parse(tokenizer_config), c = parse(config);
     Vocabulary v;
@@ -21,9 +23,9 @@ struct Sources {
     for (const char* text : {"<s>", "</s>", "<|user|>", "<|endoftext|>", "[CLS]", "[SEP]"})
       v.tokens.push_back({.text = text});
     std::vector<Finding> warnings;
-    set_special_tokens({.tokenizer_json = &json, .tokenizer_config = &t, .config = &c,
-                        .model_type = model_type},
-                       v, warnings);
+    set_special_tokens(
+        {.tokenizer_json = &json, .tokenizer_config = &t, .config = &c, .model_type = model_type},
+        v, warnings);
     return v;
   }
 };
@@ -31,7 +33,8 @@ struct Sources {
 std::string with_processor(const std::string& processor) {
   return R"({"model":{"type":"BPE","vocab":{},"merges":[]},"added_tokens":[
     {"id":0,"content":"<s>"},{"id":1,"content":"</s>"},{"id":4,"content":"[CLS]"},
-    {"id":5,"content":"[SEP]"}],"post_processor":)" + processor + "}";
+    {"id":5,"content":"[SEP]"}],"post_processor":)" +
+         processor + "}";
 }
 std::string special(const std::string& id) {
   return R"({"SpecialToken":{"id":")" + id + R"(","type_id":0}})";
@@ -68,7 +71,8 @@ TEST(Flags, LastTokenOfTheFrameBecomesEosAndTheOldOneEot) {
 
 TEST(Flags, ConfigFillsWhatIsMissingAndFlagsOverride) {
   Sources in;
-  in.tokenizer_json = with_processor(R"({"type":"RobertaProcessing","cls":["<s>",0],"sep":["</s>",1]})");
+  in.tokenizer_json =
+      with_processor(R"({"type":"RobertaProcessing","cls":["<s>",0],"sep":["</s>",1]})");
   in.tokenizer_config = R"({"eos_token":"</s>","add_bos_token":false})";
   in.config = R"({"bos_token_id":0,"eos_token_id":5,"text_config":{"pad_token_id":3}})";
   const Vocabulary v = in.set();

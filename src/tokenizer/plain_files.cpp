@@ -162,7 +162,8 @@ TokenizerJson read_tiktoken(std::string_view text, const std::string& file) {
     int64_t rank = -1;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), rank);
     if (error != std::errc() || end != digits.data() + digits.size() || rank != std::ssize(tokens))
-      bad_line(number, fmt::format("a token in base64, a blank, rank {}", tokens.size()), line, file);
+      bad_line(number, fmt::format("a token in base64, a blank, rank {}", tokens.size()), line,
+               file);
     if (rank >= max_token_id) bad_line(number, "fewer than 16 million ranks", line, file);
     tokens.push_back(decode_token(line.substr(0, blank), number, file));
   });
@@ -194,8 +195,8 @@ TokenizerJson read_tekken(const json::Value& root, const std::string& file) {
                                 {"pattern", json::Object{{"Regex", *pattern}}},
                                 {"behavior", "Isolated"},
                                 {"invert", false}},
-                   json::Object{{"type", "ByteLevel"}, {"add_prefix_space", false},
-                                {"use_regex", false}}}}};
+                   json::Object{
+                       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}}}};
   return out;
 }
 

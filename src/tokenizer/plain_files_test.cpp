@@ -12,9 +12,13 @@ namespace {
 
 // Vectors of RFC 4648, section 10.
 TEST(Base64, KnownVectors) {
-  const std::pair<const char*, const char*> vectors[] = {
-      {"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, coded] : vectors) {
     EXPECT_EQ(encode_base64(plain), coded);
     EXPECT_EQ(decode_base64(coded), plain);
@@ -32,11 +36,14 @@ TEST(ByteAlphabet, PrintableBytesStayAndOthersMoveUp) {
 }
 
 TEST(PlainFiles, ReadsVocabAndMerges) {
-  const auto json = read_vocab_and_merges(json::parse(R"({"a":0,"b":1,"ab":2})", json::ParseOptions{}),
-                                          "#version: 0.2\r\na b\r\n", "vocab.json", "merges.txt");
+  const auto json =
+      read_vocab_and_merges(json::parse(R"({"a":0,"b":1,"ab":2})", json::ParseOptions{}),
+                            "#version: 0.2\r\na b\r\n", "vocab.json", "merges.txt");
   ASSERT_EQ(json.merges.size(), 1u);
   EXPECT_EQ(json.vocab[2], "ab");
-  EXPECT_THROW(read_vocab_and_merges(json::parse("{\"a\":0}", json::ParseOptions{}), "aa\n", "v", "m"), Error);
+  EXPECT_THROW(
+      read_vocab_and_merges(json::parse("{\"a\":0}", json::ParseOptions{}), "aa\n", "v", "m"),
+      Error);
 }
 
 TEST(PlainFiles, LineNumbersOfVocabTxtAreIds) {
@@ -67,7 +74,8 @@ TEST(PlainFiles, RefusesMalformedRanks) {
 TEST(PlainFiles, TekkenPutsSpecialsFirst) {
   const auto root = json::parse(R"({"config":{"pattern":"[0-9]","default_vocab_size":4,
       "default_num_special_tokens":2},"vocab":[{"token_bytes":"YQ=="},{"token_bytes":"Yg=="},
-      {"token_bytes":"Yw=="}]})", json::ParseOptions{});
+      {"token_bytes":"Yw=="}]})",
+                                json::ParseOptions{});
   const auto json = read_tekken(root, "tekken.json");
   ASSERT_EQ(json.vocab.size(), 4u);  // the third rank is cut off
   EXPECT_EQ(json.vocab[3], "b");

@@ -69,12 +69,18 @@ std::string_view family_name(std::span<const FamilyName> families, std::string_v
 
 bool fits(const PreRow& row, const PreTokenizerFacts& facts) {
   switch (row.only) {
-    case PreRow::Only::any: return true;
-    case PreRow::Only::ignore_merges: return facts.ignore_merges;
-    case PreRow::Only::keep_merges: return !facts.ignore_merges;
-    case PreRow::Only::roberta: return facts.roberta_processing;
-    case PreRow::Only::not_normalized: return facts.normalizer == "none";
-    case PreRow::Only::modernbert: return facts.ignore_merges && facts.model_type == "modernbert";
+    case PreRow::Only::any:
+      return true;
+    case PreRow::Only::ignore_merges:
+      return facts.ignore_merges;
+    case PreRow::Only::keep_merges:
+      return !facts.ignore_merges;
+    case PreRow::Only::roberta:
+      return facts.roberta_processing;
+    case PreRow::Only::not_normalized:
+      return facts.normalizer == "none";
+    case PreRow::Only::modernbert:
+      return facts.ignore_merges && facts.model_type == "modernbert";
   }
   return false;
 }
@@ -104,7 +110,8 @@ std::string_view nearest_name(std::string_view stages) {
   const PreRow* best = nullptr;
   size_t best_shared = 0;
   for (const PreRow& row : pre_rows()) {
-    const auto ends = std::mismatch(row.stages.begin(), row.stages.end(), stages.begin(), stages.end());
+    const auto ends =
+        std::mismatch(row.stages.begin(), row.stages.end(), stages.begin(), stages.end());
     const auto tails =
         std::mismatch(row.stages.rbegin(), row.stages.rend(), stages.rbegin(), stages.rend());
     const auto shared = static_cast<size_t>((ends.first - row.stages.begin()) * 2 +
@@ -127,16 +134,16 @@ void warn_of_differences(const PreTokenizerFacts& facts, const Choice& choice,
                                         choice.name, choice.row->differing_lines),
                    .file = facts.file});
   if (facts.ignore_merges && !choice.row->ignores_merges)
-    warnings.emplace_back(codes::pre_differs,
-                          ErrorFacts{.where = key_where("model.ignore_merges"),
-                                     .expected = "true",
-                                     .found = fmt::format("\"{}\" merges whole words too", choice.name),
-                                     .file = facts.file});
+    warnings.emplace_back(
+        codes::pre_differs,
+        ErrorFacts{.where = key_where("model.ignore_merges"),
+                   .expected = "true",
+                   .found = fmt::format("\"{}\" merges whole words too", choice.name),
+                   .file = facts.file});
   if (facts.normalizer != "none")
-    warnings.emplace_back(codes::normalizer_lost,
-                          ErrorFacts{.where = key_where("normalizer"),
-                                     .found = facts.normalizer,
-                                     .file = facts.file});
+    warnings.emplace_back(codes::normalizer_lost, ErrorFacts{.where = key_where("normalizer"),
+                                                             .found = facts.normalizer,
+                                                             .file = facts.file});
 }
 
 json::Value byte_level_stage(bool use_regex) {
@@ -219,9 +226,10 @@ std::string choose_pre(const PreTokenizerFacts& facts, std::string_view override
                        std::vector<Finding>& warnings) {
   if (!override.empty()) {
     if (!find_pre(override))
-      fail(codes::bad_value, {.where = "--pre",
-                              .expected = "a pre-tokenizer name of GGUF, such as llama-bpe or default",
-                              .found = printable(override)});
+      fail(codes::bad_value,
+           {.where = "--pre",
+            .expected = "a pre-tokenizer name of GGUF, such as llama-bpe or default",
+            .found = printable(override)});
     return std::string(override);
   }
   const Choice choice = choose(facts);
@@ -231,7 +239,8 @@ std::string choose_pre(const PreTokenizerFacts& facts, std::string_view override
          {.where = key_where("pre_tokenizer"),
           .expected = "stages that a name of GGUF has",
           .found = printable(fmt::format("{} (normalizer {})", facts.stages, facts.normalizer)),
-          .fix = fmt::format("choose one yourself: --pre NAME; the nearest is {} (ids may differ)", nearest),
+          .fix = fmt::format("choose one yourself: --pre NAME; the nearest is {} (ids may differ)",
+                             nearest),
           .file = facts.file});
   }
   warn_of_differences(facts, choice, warnings);
@@ -254,9 +263,9 @@ void check_sentencepiece_stages(const json::Value& pre_tokenizer, const json::Va
   const std::string types = canonical_normalizer(normalizer);
   for (const std::string_view type : words(types))
     if (type != "none" && type != "Prepend" && type != "Replace") {
-      warnings.emplace_back(codes::normalizer_lost, ErrorFacts{.where = key_where("normalizer"),
-                                                               .found = printable(types),
-                                                               .file = file});
+      warnings.emplace_back(
+          codes::normalizer_lost,
+          ErrorFacts{.where = key_where("normalizer"), .found = printable(types), .file = file});
       return;
     }
 }
@@ -267,9 +276,9 @@ std::string_view usual_pre(std::string_view model_type) {
 
 bool buildable_stages(std::string_view stages) {
   const auto list = words(stages);
-  return !list.empty() &&
-         std::none_of(list.begin(), list.end(),
-                      [](std::string_view stage) { return build_stage(stage).is_null(); });
+  return !list.empty() && std::none_of(list.begin(), list.end(), [](std::string_view stage) {
+    return build_stage(stage).is_null();
+  });
 }
 
 json::Value build_pre_tokenizer(std::string_view stages) {

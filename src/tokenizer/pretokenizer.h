@@ -55,24 +55,24 @@ const PreRow* find_pre(std::string_view name);
 
 // What the choice depends on.
 struct PreTokenizerFacts {
-  std::string stages;            // canonical_stages()
-  std::string normalizer;        // canonical_normalizer()
+  std::string stages;      // canonical_stages()
+  std::string normalizer;  // canonical_normalizer()
   bool ignore_merges = false;
   bool roberta_processing = false;  // a RobertaProcessing post-processor
   std::string model_type;
   std::string file;
 };
 
-// The `tokenizer.ggml.pre` of a byte-level BPE: the stages choose the row, the family only among its
-// names. Known differences become warnings pre_differs and normalizer_lost. Throws pre_unknown, with
-// the stages and the nearest name, when no row fits; bad_value when `override` is no known name. An
-// override is taken as it is.
+// The `tokenizer.ggml.pre` of a byte-level BPE: the stages choose the row, the family only among
+// its names. Known differences become warnings pre_differs and normalizer_lost. Throws pre_unknown,
+// with the stages and the nearest name, when no row fits; bad_value when `override` is no known
+// name. An override is taken as it is.
 std::string choose_pre(const PreTokenizerFacts& facts, std::string_view override,
                        std::vector<Finding>& warnings);
 
-// Checks the stages around a sentencepiece-like BPE, of which GGUF knows only blanks as U+2581 and one
-// in front. Other normalizers are the warning normalizer_lost, other pre-tokenizers are pre_unknown
-// unless there is an override.
+// Checks the stages around a sentencepiece-like BPE, of which GGUF knows only blanks as U+2581 and
+// one in front. Other normalizers are the warning normalizer_lost, other pre-tokenizers are
+// pre_unknown unless there is an override.
 void check_sentencepiece_stages(const json::Value& pre_tokenizer, const json::Value& normalizer,
                                 const std::string& file, std::string_view override,
                                 std::vector<Finding>& warnings);

@@ -15,8 +15,9 @@ const std::string word = "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|";
 const std::string before_word = "[^\\r\\n\\p{L}\\p{N}]?";
 const std::string symbols = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|";
 const std::string symbol_slash = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|";
-const std::string ascii_symbol_word = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
-                                      "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+";
+const std::string ascii_symbol_word =
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+    "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+";
 
 std::string jais() {
   std::string text = contractions + "|" + word + "\\p{N}{1,3}" + symbols + "\\s*[\\r\\n]+";
@@ -29,19 +30,20 @@ const SplitPattern pattern_table[] = {
     {"Q2", contractions + "|" + word + "\\p{N}" + symbols + spaces},
     {"CPM", contractions + "|" + word + "\\p{N}+" + symbols + spaces},
     {"UFA", word + "\\p{N}" + symbols + spaces},
-    {"Q35", contractions + "|" + before_word + "[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" +
-                spaces},
+    {"Q35", contractions + "|" + before_word +
+                "[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" + spaces},
     {"SEED", contractions + "|" + word + "\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" + spaces},
     {"JAIS", jais()},
-    {"BAIL", "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*"
-             "|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"},
+    {"BAIL",
+     "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*"
+     "|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"},
     {"EXM", contractions + "|" + before_word +
                 "(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?"
                 "|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"},
     {"TEK", before_word + upper + "*" + lower + "+|" + before_word + upper + "+" + lower +
                 "*|\\p{N}" + symbol_slash + spaces},
-    {"O2", before_word + upper + "*" + lower + "+" + contractions + "?|" + before_word + upper + "+" +
-               lower + "*" + contractions + "?|\\p{N}{1,3}" + symbol_slash + spaces},
+    {"O2", before_word + upper + "*" + lower + "+" + contractions + "?|" + before_word + upper +
+               "+" + lower + "*" + contractions + "?|\\p{N}{1,3}" + symbol_slash + spaces},
     {"N3", "\\p{N}{1,3}"},
     {"HAN", "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+"},
     {"DSM", ascii_symbol_word + "[\\r\\n]*|" + spaces},
@@ -77,16 +79,22 @@ const SplitPattern pattern_table[] = {
 
 using Only = PreRow::Only;
 const PreRow row_table[] = {
-    {"S(L3) B", Only::ignore_merges,
+    {"S(L3) B",
+     Only::ignore_merges,
      {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
       "jina-v5-nano"},
      {{"lfm2*", "lfm2"}, {"eurobert", "jina-v5-nano"}},
-     true, true},
+     true,
+     true},
     {"S(L3) B", Only::keep_merges, {"dbrx", "smaug-bpe"}, {{"llama", "smaug-bpe"}}},
-    {"S(L3) B", Only::any, {"glm4", "chatglm-bpe"}, {{"glm", "glm4"}, {"glm4*", "glm4"}, {"chatglm", "glm4"}}},
+    {"S(L3) B",
+     Only::any,
+     {"glm4", "chatglm-bpe"},
+     {{"glm", "glm4"}, {"glm4*", "glm4"}, {"chatglm", "glm4"}}},
     {"S(JAIS) B", Only::any, {"jais-2"}, {}},
     {"S(N3) S(CPM) B", Only::any, {"minicpm5"}, {}, true},
-    {"S(Q2) B", Only::any,
+    {"S(Q2) B",
+     Only::any,
      {"qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "hunyuan", "solar-open", "grok-2"},
      {{"hunyuan_v1_moe", "hunyuan"}, {"solar_open", "solar-open"}, {"grok", "grok-2"}}},
     {"S(Q2) B", Only::any, {"stablelm2", "megrez"}, {{"stablelm", "stablelm2"}}},
@@ -97,27 +105,49 @@ const PreRow row_table[] = {
     {"S(EXM) B", Only::any, {"exaone-moe"}, {}},
     {"S(LINES) S(Q2) B", Only::any, {"laguna"}, {}},
     {"Bg", Only::roberta, {"roberta-bpe", "jina-v1-en", "jina-v2-code"}, {}},
-    {"Bg", Only::any,
+    {"Bg",
+     Only::any,
      {"gpt-2", "olmo", "mpt", "phi-2", "modern-bert", "exaone4", "jais", "a.x-4.0", "mellum",
       "gigachat", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de"},
-     {{"phi", "phi-2"}, {"modernbert", "modern-bert"}, {"mpt", "mpt"}, {"exaone4", "exaone4"}, {"jais", "jais"}}},
-    {"Bg", Only::any, {"trillion", "granite-docling"}, {{"idefics3", "granite-docling"}, {"smolvlm", "granite-docling"}}},
-    {"D1 Bg", Only::not_normalized,
+     {{"phi", "phi-2"},
+      {"modernbert", "modern-bert"},
+      {"mpt", "mpt"},
+      {"exaone4", "exaone4"},
+      {"jais", "jais"}}},
+    {"Bg",
+     Only::any,
+     {"trillion", "granite-docling"},
+     {{"idefics3", "granite-docling"}, {"smolvlm", "granite-docling"}}},
+    {"D1 Bg",
+     Only::not_normalized,
      {"starcoder", "refact", "codeshell", "exaone", "mellum2", "minerva-7b"},
-     {{"granite*", "refact"}, {"gpt_refact", "refact"}, {"codeshell", "codeshell"}, {"exaone", "exaone"}}},
+     {{"granite*", "refact"},
+      {"gpt_refact", "refact"},
+      {"codeshell", "codeshell"},
+      {"exaone", "exaone"}}},
     {"D1 Bg", Only::any, {"command-r", "smollm"}, {{"cohere*", "command-r"}, {"llama", "smollm"}}},
     {"S(TEK) B", Only::any, {"tekken"}, {}, true, true, 272},
     {"S(O2) B", Only::modernbert, {"granite-embed-multi-97m"}, {}, true},
-    {"S(O2) B", Only::any,
+    {"S(O2) B",
+     Only::any,
      {"gpt-4o", "llama4", "minimax-m2", "kanana2", "talkie"},
      {{"llama4*", "llama4"}, {"minimax_m2", "minimax-m2"}},
-     false, false, 274},
+     false,
+     false,
+     274},
     {"S(COUNT3) S(O2) B", Only::any, {"tiny_aya", "cohere2moe"}, {}, false, false, 50},
-    {"S(N3) S(HAN) S(DSM) B", Only::any,
+    {"S(N3) S(HAN) S(DSM) B",
+     Only::any,
      {"deepseek-v3", "hunyuan-dense", "hy_v4", "joyai-llm"},
      {{"hunyuan_v1_*", "hunyuan-dense"}, {"hy_v4", "hy_v4"}}},
     {"S(N3) S(HAN) S(SPK) D1 B", Only::any, {"spark2_5"}, {}},
-    {"S(LINE) S(DSL2) S(DSL3) S(ENDS) S(CH3) D1 B", Only::any, {"deepseek-llm"}, {}, false, false, 12},
+    {"S(LINE) S(DSL2) S(DSL3) S(ENDS) S(CH3) D1 B",
+     Only::any,
+     {"deepseek-llm"},
+     {},
+     false,
+     false,
+     12},
     {"S(LINE) S(LET) S(PUN) S(CH3) D1 B", Only::any, {"deepseek-coder"}, {}, false, false, 10},
     {"P Bg D+ S(DIGIT3)", Only::any, {"falcon"}, {}},
     {"S(BLM) B", Only::any, {"bloom", "gpt3-finnish"}, {}},
@@ -144,11 +174,21 @@ const PreRow near_table[] = {
 
 // Families whose old files (vocab.json, merges.txt, token ranks) do not say how they split.
 constexpr FamilyName usual_table[] = {
-    {"gpt2", "gpt-2"},       {"opt", "gpt-2"},         {"gptj", "gpt-2"},
-    {"codegen", "gpt-2"},    {"gpt_neo", "gpt-2"},     {"roberta", "roberta-bpe"},
-    {"phi", "phi-2"},        {"qwen*", "qwen2"},       {"starcoder2", "starcoder"},
-    {"gpt_bigcode", "starcoder"}, {"llama", "llama-bpe"}, {"llama4*", "llama4"},
-    {"mistral", "tekken"},   {"gpt_oss", "gpt-4o"},    {"kimi*", "kimi-k2"},
+    {"gpt2", "gpt-2"},
+    {"opt", "gpt-2"},
+    {"gptj", "gpt-2"},
+    {"codegen", "gpt-2"},
+    {"gpt_neo", "gpt-2"},
+    {"roberta", "roberta-bpe"},
+    {"phi", "phi-2"},
+    {"qwen*", "qwen2"},
+    {"starcoder2", "starcoder"},
+    {"gpt_bigcode", "starcoder"},
+    {"llama", "llama-bpe"},
+    {"llama4*", "llama4"},
+    {"mistral", "tekken"},
+    {"gpt_oss", "gpt-4o"},
+    {"kimi*", "kimi-k2"},
 };
 
 }  // namespace

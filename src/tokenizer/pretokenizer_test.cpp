@@ -83,10 +83,12 @@ TEST(PreTokenizer, OtherSpellingsOfAStageStayApart) {
   EXPECT_EQ(stages("null"), "none");
   EXPECT_EQ(stages(R"({"type":"ByteLevel","add_prefix_space":true})"), "Bg[add_prefix_space]");
   EXPECT_EQ(stages(R"({"type":"S(L3) B"})"), "[S(L3) B]");
-  EXPECT_EQ(stages(R"({"type":"Split","pattern":{"Regex":"[0-9]"},"behavior":"Removed","invert":true})"),
-            "S(DIGIT)");
-  EXPECT_NE(stages(R"({"type":"Split","pattern":{"Regex":"[0-9]"},"behavior":"Removed","invert":false})"),
-            "S(DIGIT)");
+  EXPECT_EQ(
+      stages(R"({"type":"Split","pattern":{"Regex":"[0-9]"},"behavior":"Removed","invert":true})"),
+      "S(DIGIT)");
+  EXPECT_NE(
+      stages(R"({"type":"Split","pattern":{"Regex":"[0-9]"},"behavior":"Removed","invert":false})"),
+      "S(DIGIT)");
   EXPECT_NE(stages(R"({"type":"Split","pattern":{"String":"[0-9]"},"behavior":"Isolated"})"),
             "S(DIGIT)");
 }

@@ -21,8 +21,8 @@ constexpr float spare_score = -10000;  // of ids that no file names, as llama.cp
 
 constexpr std::string_view sentencepiece_names[] = {"tokenizer.model", "spiece.model",
                                                     "sentencepiece.bpe.model"};
-constexpr std::string_view tiktoken_names[] = {"tokenizer.model", "tiktoken.model",
-                                               "qwen.tiktoken", "tokenizer.tiktoken"};
+constexpr std::string_view tiktoken_names[] = {"tokenizer.model", "tiktoken.model", "qwen.tiktoken",
+                                               "tokenizer.tiktoken"};
 // Tokenizers of kinds that have no writer here; named, so that nobody takes them for absent.
 constexpr std::string_view foreign_names[] = {"tokenizer.jsonl", "rwkv_vocab_v20230424.txt"};
 
@@ -104,7 +104,8 @@ class VocabularyReader {
     json_ = parse_tokenizer_json(std::move(*root), shown("tokenizer.json"));
     from_tokenizer_json_ = true;
     // The ids of fairseq models are those of tokenizer.json, not the piece numbers.
-    if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids()) model_.reset();
+    if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids())
+      model_.reset();
   }
 
   bool pieces_have_json_ids() const {
@@ -152,14 +153,18 @@ class VocabularyReader {
     if (model_ && model_->algorithm == Algorithm::unigram) return VocabularyKind::unigram;
     if (model_ && model_->algorithm == Algorithm::bpe) return VocabularyKind::sentencepiece_bpe;
     if (model_)
-      fail(codes::tokenizer_target, {.where = "trainer_spec.model_type",
-                                     .expected = "unigram or BPE",
-                                     .found = model_->algorithm == Algorithm::word ? "word" : "char",
-                                     .file = shown("tokenizer.model")});
+      fail(codes::tokenizer_target,
+           {.where = "trainer_spec.model_type",
+            .expected = "unigram or BPE",
+            .found = model_->algorithm == Algorithm::word ? "word" : "char",
+            .file = shown("tokenizer.model")});
     switch (json_->model) {
-      case TokenizerModel::wordpiece: return VocabularyKind::wordpiece;
-      case TokenizerModel::unigram: return VocabularyKind::unigram;
-      case TokenizerModel::bpe: break;
+      case TokenizerModel::wordpiece:
+        return VocabularyKind::wordpiece;
+      case TokenizerModel::unigram:
+        return VocabularyKind::unigram;
+      case TokenizerModel::bpe:
+        break;
       case TokenizerModel::wordlevel:
         fail(codes::tokenizer_target, {.where = key_where("model.type"),
                                        .expected = "BPE, Unigram or WordPiece",
@@ -206,10 +211,14 @@ class VocabularyReader {
 
   void put_json_tokens(TokenList& list) const {
     switch (out_.vocabulary.kind) {
-      case VocabularyKind::wordpiece: return put_wordpiece(*json_, list);
-      case VocabularyKind::unigram: return put_unigram(*json_, list);
-      case VocabularyKind::sentencepiece_bpe: return put_sentencepiece_bpe(*json_, list);
-      default: return put_byte_bpe(*json_, list);
+      case VocabularyKind::wordpiece:
+        return put_wordpiece(*json_, list);
+      case VocabularyKind::unigram:
+        return put_unigram(*json_, list);
+      case VocabularyKind::sentencepiece_bpe:
+        return put_sentencepiece_bpe(*json_, list);
+      default:
+        return put_byte_bpe(*json_, list);
     }
   }
 
@@ -265,8 +274,8 @@ class VocabularyReader {
         usual.empty())
       return choose_pre(facts, in_.pre_override, out_.warnings);
     out_.warnings.emplace_back(
-        codes::pre_guessed,
-        ErrorFacts{.found = fmt::format("\"{}\" for {}", usual, in_.model_type), .file = facts.file});
+        codes::pre_guessed, ErrorFacts{.found = fmt::format("\"{}\" for {}", usual, in_.model_type),
+                                       .file = facts.file});
     return std::string(usual);
   }
 

@@ -34,7 +34,8 @@ struct Folder {
   }
 };
 
-constexpr std::string_view byte_level_json = R"({"added_tokens":[{"id":3,"content":"<s>","special":true}],
+constexpr std::string_view byte_level_json =
+    R"({"added_tokens":[{"id":3,"content":"<s>","special":true}],
   "normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
   "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},
     {"Sequence":{"id":"A","type_id":0}}],"pair":[]},
@@ -44,14 +45,14 @@ constexpr std::string_view byte_level_json = R"({"added_tokens":[{"id":3,"conten
 std::string sentencepiece_file() {
   SentencePieceModel model;
   model.algorithm = SentencePieceModel::Algorithm::bpe;
-  model.pieces = {{"<unk>", 0, TokenType::unknown}, {"<s>", 0, TokenType::control},
-                  {"</s>", 0, TokenType::control},  {"a", -1, TokenType::normal}};
+  model.pieces = {{"<unk>", 0, TokenType::unknown},
+                  {"<s>", 0, TokenType::control},
+                  {"</s>", 0, TokenType::control},
+                  {"a", -1, TokenType::normal}};
   return write_sentencepiece(model);
 }
 
-TEST(ReadVocabulary, NoFilesIsNoVocabulary) {
-  EXPECT_FALSE(Folder{}.read());
-}
+TEST(ReadVocabulary, NoFilesIsNoVocabulary) { EXPECT_FALSE(Folder{}.read()); }
 
 TEST(ReadVocabulary, ByteLevelBpe) {
   Folder folder{.files = {{"tokenizer.json", std::string(byte_level_json)},
@@ -72,12 +73,14 @@ TEST(ReadVocabulary, ByteLevelBpe) {
 }
 
 TEST(ReadVocabulary, SentencePieceWinsAndTakesAddedTokens) {
-  Folder folder{.files = {{"tokenizer.model", sentencepiece_file()},
-                          {"tokenizer.json", std::string(byte_level_json)},
-                          {"added_tokens.json", R"({"<x>": 4})"},
-                          {"tokenizer_config.json",
-                           R"({"add_bos_token":true,"added_tokens_decoder":{"5":{"content":"<y>","special":true}}})"}},
-                .config = json::Object{{"vocab_size", 7}, {"bos_token_id", 1}}};
+  Folder folder{
+      .files =
+          {{"tokenizer.model", sentencepiece_file()},
+           {"tokenizer.json", std::string(byte_level_json)},
+           {"added_tokens.json", R"({"<x>": 4})"},
+           {"tokenizer_config.json",
+            R"({"add_bos_token":true,"added_tokens_decoder":{"5":{"content":"<y>","special":true}}})"}},
+      .config = json::Object{{"vocab_size", 7}, {"eos_token_id", 2}}};
   const Vocabulary v = folder.read()->vocabulary;
   EXPECT_EQ(v.kind, VocabularyKind::sentencepiece_bpe);
   ASSERT_EQ(v.tokens.size(), 7u);
@@ -85,7 +88,8 @@ TEST(ReadVocabulary, SentencePieceWinsAndTakesAddedTokens) {
   EXPECT_EQ(v.tokens[4].type, TokenType::user_defined);
   EXPECT_EQ(v.tokens[5].type, TokenType::control);
   EXPECT_EQ(v.tokens[6].text, "[PAD6]");
-  EXPECT_EQ(v.special_id("bos"), 1u);
+  EXPECT_EQ(v.special_id("eos"), 2u);
+  EXPECT_EQ(v.flag("add_bos_token"), true);
 }
 
 TEST(ReadVocabulary, TiktokenTextUnderTheNameOfSentencePieceIsNotTakenForOne) {
@@ -144,9 +148,11 @@ TEST(ReadVocabulary, TemplateFileOverridesTheConfig) {
 }
 
 TEST(ReadVocabulary, TemplateListHasADefault) {
-  Folder folder{.files = {{"tokenizer.json", std::string(byte_level_json)},
-                          {"tokenizer_config.json",
-                           R"({"chat_template":[{"name":"default","template":"d"},{"name":"rag","template":"r"}]})"}}};
+  Folder folder{
+      .files = {
+          {"tokenizer.json", std::string(byte_level_json)},
+          {"tokenizer_config.json",
+           R"({"chat_template":[{"name":"default","template":"d"},{"name":"rag","template":"r"}]})"}}};
   const Vocabulary v = folder.read()->vocabulary;
   EXPECT_EQ(v.chat_template, "d");
   EXPECT_EQ(v.named_templates.at(0).first, "rag");

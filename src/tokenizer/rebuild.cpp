@@ -4,6 +4,7 @@
 
 #include "tokenizer/build_model.h"
 #include "tokenizer/pretokenizer.h"
+#include "wire/utf8.h"
 
 namespace recast {
 
@@ -16,19 +17,27 @@ struct Role {
 };
 constexpr Role role_table[] = {{"bos", "bos_token"},     {"eos", "eos_token"},
                                {"unknown", "unk_token"}, {"seperator", "sep_token"},
-                               {"padding", "pad_token"}, {"mask", "mask_token"}};
+                               {"padding", "pad_token"}, {"mask", "mask_token"},
+                               {"cls", "cls_token"}};
 
 bool can_rebuild(const Vocabulary& v, std::vector<Finding>& warnings) {
+  const auto refuse = [&](std::string where, std::string found) {
+    warnings.emplace_back(codes::not_rebuilt,
+                          ErrorFacts{.where = std::move(where), .found = std::move(found)});
+    return false;
+  };
   const bool known = v.kind == VocabularyKind::sentencepiece_bpe ||
                      v.kind == VocabularyKind::wordpiece || v.kind == VocabularyKind::unigram;
   const PreRow* row = v.kind == VocabularyKind::byte_bpe ? find_pre(v.pre) : nullptr;
-  if (known || (row && buildable_stages(row->stages))) return true;
-  warnings.emplace_back(
-      codes::not_rebuilt,
-      ErrorFacts{.where = key_where("tokenizer.ggml.pre"),
-                 .found = fmt::format("kind {}, pre-tokenizer \"{}\"", vocabulary_kind_name(v.kind),
-                                      printable(v.pre))});
-  return false;
+  if (!known && !(row && buildable_stages(row->stages)))
+    return refuse(key_where("tokenizer.ggml.pre"),
+                  fmt::format("kind {}, pre-tokenizer \"{}\"", vocabulary_kind_name(v.kind),
+                              printable(v.pre)));
+  // JSON cannot hold other bytes.
+  for (size_t id = 0; id < v.tokens.size(); ++id)
+    if (find_invalid_utf8(v.tokens[id].text))
+      return refuse(fmt::format("token {}", id), "bytes that are not UTF-8");
+  return true;
 }
 
 json::Value special_tokens(const Vocabulary& v, const FileTokens& files) {
@@ -92,7 +101,8 @@ std::vector<NewFile> rebuild_tokenizer_files(const Vocabulary& v, std::string_vi
     if (v.kind == VocabularyKind::unigram && !has_fairseq_ids(files, model_type))
       out.push_back({"spiece.model", write_sentencepiece(build_sentencepiece(v, files))});
     out.push_back({"tokenizer.json", json::write(build_tokenizer_json(v, files), 2) + "\n"});
-    out.push_back({"tokenizer_config.json", json::write(tokenizer_config(v, files, specials), 2) + "\n"});
+    out.push_back(
+        {"tokenizer_config.json", json::write(tokenizer_config(v, files, specials), 2) + "\n"});
     out.push_back({"special_tokens_map.json", json::write(specials, 2) + "\n"});
   }
   add_templates(v, out);

@@ -33,8 +33,8 @@ const NewFile* find(const std::vector<NewFile>& files, std::string_view name) {
   return it == files.end() ? nullptr : &*it;
 }
 TokenizerJson parse_rebuilt(const std::vector<NewFile>& files) {
-  return parse_tokenizer_json(json::parse(find(files, "tokenizer.json")->bytes, json::ParseOptions{}),
-                              "tokenizer.json");
+  return parse_tokenizer_json(
+      json::parse(find(files, "tokenizer.json")->bytes, json::ParseOptions{}), "tokenizer.json");
 }
 
 TEST(Rebuild, MergesAreEverySplitInOrderOfScore) {
@@ -63,7 +63,8 @@ TEST(Rebuild, LlamaMakesModelJsonConfigsAndTemplates) {
   EXPECT_TRUE(json.byte_fallback);
   EXPECT_EQ(json.unk_id, 0);
   EXPECT_FALSE(prepends_space(json));
-  const auto config = json::parse(find(files, "tokenizer_config.json")->bytes, json::ParseOptions{});
+  const auto config =
+      json::parse(find(files, "tokenizer_config.json")->bytes, json::ParseOptions{});
   EXPECT_EQ(*config.find("bos_token"), json::Value("<s>"));
   EXPECT_EQ(*config.find("add_bos_token"), json::Value(true));
 }
@@ -83,15 +84,21 @@ TEST(Rebuild, ByteBpeHasTheStagesOfItsName) {
   // The runtime adds bos under this name when the flag is absent.
   EXPECT_EQ(*json.post_processor.find("type"), json::Value("TemplateProcessing"));
   v.flags = {{"add_bos_token", false}};
-  EXPECT_EQ(*parse_rebuilt(rebuild_tokenizer_files(v, "llama", warnings)).post_processor.find("type"),
-            json::Value("ByteLevel"));
+  EXPECT_EQ(
+      *parse_rebuilt(rebuild_tokenizer_files(v, "llama", warnings)).post_processor.find("type"),
+      json::Value("ByteLevel"));
 }
 
 TEST(Rebuild, WordPieceSpellsWordsAgain) {
   Vocabulary v;
   v.kind = VocabularyKind::wordpiece;
-  v.tokens = {{"[CLS]", 0, TokenType::control}, {"[SEP]", 0, TokenType::control},
-              {"[UNK]", 0, TokenType::control}, {"\u2581" "a"}, {"b"}, {"\u2581"}};
+  v.tokens = {{"[CLS]", 0, TokenType::control},
+              {"[SEP]", 0, TokenType::control},
+              {"[UNK]", 0, TokenType::control},
+              {"\u2581"
+               "a"},
+              {"b"},
+              {"\u2581"}};
   v.special_ids = {{"bos", 0}, {"eos", 1}, {"unknown", 2}};
   std::vector<Finding> warnings;
   const auto json = parse_rebuilt(rebuild_tokenizer_files(v, "bert", warnings));
@@ -99,6 +106,29 @@ TEST(Rebuild, WordPieceSpellsWordsAgain) {
   EXPECT_EQ(json.vocab[4], "##b");
   EXPECT_EQ(json.vocab[5], "##\u2581");
   EXPECT_EQ(json.unk_token, "[UNK]");
+  // Older files name the frame cls and sep.
+  v.special_ids = {{"cls", 0}, {"seperator", 1}, {"unknown", 2}};
+  const auto older = parse_rebuilt(rebuild_tokenizer_files(v, "bert", warnings));
+  EXPECT_EQ(older.post_processor, json.post_processor);
+  EXPECT_FALSE(older.post_processor.is_null());
+}
+
+TEST(Rebuild, SpecialIdsOfUnusedTokensAreLeftOut) {
+  Vocabulary v = llama();
+  v.special_ids = {{"bos", 8}, {"unknown", 8}};
+  std::vector<Finding> warnings;
+  const auto files = rebuild_tokenizer_files(v, "llama", warnings);
+  EXPECT_TRUE(parse_rebuilt(files).post_processor.is_null());
+  EXPECT_EQ(find(files, "special_tokens_map.json")->bytes.find("[PAD8]"), std::string::npos);
+}
+
+TEST(Rebuild, TokensThatAreNotUtf8AreNotWritten) {
+  Vocabulary v = llama();
+  v.tokens[3].text = "\xFF";
+  std::vector<Finding> warnings;
+  EXPECT_EQ(rebuild_tokenizer_files(v, "llama", warnings).size(), 2u);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].where, "token 3");
 }
 
 TEST(Rebuild, UnknownStagesGiveAWarningAndTheTemplateAlone) {

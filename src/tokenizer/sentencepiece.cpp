@@ -31,8 +31,8 @@ using protobuf::Message;
 int32_t number_of(const Message& in, int32_t least, int32_t most) {
   const int32_t value = in.as_int32();
   if (value < least || value > most)
-    in.fail(codes::sentencepiece_wire, {.expected = fmt::format("{} to {}", least, most),
-                                        .found = std::to_string(value)});
+    in.fail(codes::sentencepiece_wire,
+            {.expected = fmt::format("{} to {}", least, most), .found = std::to_string(value)});
   return value;
 }
 
@@ -51,18 +51,41 @@ void read_trainer(Message in, SentencePieceModel& model) {
   constexpr int32_t top = std::numeric_limits<int32_t>::max();
   while (in.next()) {
     switch (in.number()) {
-      case 3: model.algorithm = static_cast<Algorithm>(number_of(in, 1, 4)); break;
-      case 24: model.whitespace_as_suffix = in.as_bool(); break;
-      case 35: model.byte_fallback = in.as_bool(); break;
-      case 40: model.unk_id = number_of(in, 0, top); break;
-      case 41: model.bos_id = number_of(in, -1, top); break;
-      case 42: model.eos_id = number_of(in, -1, top); break;
-      case 43: model.pad_id = number_of(in, -1, top); break;
-      case 45: model.unk_piece = in.text(); break;
-      case 46: model.bos_piece = in.text(); break;
-      case 47: model.eos_piece = in.text(); break;
-      case 48: model.pad_piece = in.text(); break;
-      default: break;
+      case 3:
+        model.algorithm = static_cast<Algorithm>(number_of(in, 1, 4));
+        break;
+      case 24:
+        model.whitespace_as_suffix = in.as_bool();
+        break;
+      case 35:
+        model.byte_fallback = in.as_bool();
+        break;
+      case 40:
+        model.unk_id = number_of(in, 0, top);
+        break;
+      case 41:
+        model.bos_id = number_of(in, -1, top);
+        break;
+      case 42:
+        model.eos_id = number_of(in, -1, top);
+        break;
+      case 43:
+        model.pad_id = number_of(in, -1, top);
+        break;
+      case 45:
+        model.unk_piece = in.text();
+        break;
+      case 46:
+        model.bos_piece = in.text();
+        break;
+      case 47:
+        model.eos_piece = in.text();
+        break;
+      case 48:
+        model.pad_piece = in.text();
+        break;
+      default:
+        break;
     }
   }
 }
@@ -70,16 +93,25 @@ void read_trainer(Message in, SentencePieceModel& model) {
 void read_normalizer(Message in, SentencePieceModel& model) {
   while (in.next()) {
     switch (in.number()) {
-      case 1: model.normalizer = in.text(); break;
-      case 2:
-        model.precompiled_charsmap.assign(reinterpret_cast<const uint8_t*>(in.bytes().data()),
-                                          reinterpret_cast<const uint8_t*>(in.bytes().data()) +
-                                              in.bytes().size());
+      case 1:
+        model.normalizer = in.text();
         break;
-      case 3: model.add_dummy_prefix = in.as_bool(); break;
-      case 4: model.remove_extra_whitespaces = in.as_bool(); break;
-      case 5: model.escape_whitespaces = in.as_bool(); break;
-      default: break;
+      case 2:
+        model.precompiled_charsmap.assign(
+            reinterpret_cast<const uint8_t*>(in.bytes().data()),
+            reinterpret_cast<const uint8_t*>(in.bytes().data()) + in.bytes().size());
+        break;
+      case 3:
+        model.add_dummy_prefix = in.as_bool();
+        break;
+      case 4:
+        model.remove_extra_whitespaces = in.as_bool();
+        break;
+      case 5:
+        model.escape_whitespaces = in.as_bool();
+        break;
+      default:
+        break;
     }
   }
 }

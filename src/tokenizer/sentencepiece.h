@@ -38,8 +38,8 @@ bool looks_like_sentencepiece(std::span<const std::byte> bytes);
 
 // Reads a model and checks it: pieces unique and UTF-8, scores finite, one unknown piece, byte
 // pieces spelled right, a charsmap whose trie lies inside it. Throws kind corrupt: what
-// protobuf::Message throws, empty_file, sentencepiece_wire, piece_twice, piece_utf8, piece_score, unk_missing, byte_token,
-// charsmap_broken; each names `file`.
+// protobuf::Message throws, empty_file, sentencepiece_wire, piece_twice, piece_utf8, piece_score,
+// unk_missing, byte_token, charsmap_broken; each names `file`.
 SentencePieceModel parse_sentencepiece(std::span<const std::byte> bytes, const std::string& file);
 
 // The model as a protobuf that sentencepiece loads.

@@ -11,12 +11,9 @@ namespace {
 
 SentencePieceModel small_model() {
   SentencePieceModel model;
-  model.pieces = {{"<unk>", 0, TokenType::unknown},
-                  {"<s>", 0, TokenType::control},
-                  {"</s>", 0, TokenType::control},
-                  {"<0x0A>", 0, TokenType::byte},
-                  {"\u2581a", -1.5f, TokenType::normal},
-                  {"a", -2, TokenType::user_defined}};
+  model.pieces = {{"<unk>", 0, TokenType::unknown},      {"<s>", 0, TokenType::control},
+                  {"</s>", 0, TokenType::control},       {"<0x0A>", 0, TokenType::byte},
+                  {"\u2581a", -1.5f, TokenType::normal}, {"a", -2, TokenType::user_defined}};
   model.algorithm = SentencePieceModel::Algorithm::bpe;
   model.byte_fallback = true;
   model.add_dummy_prefix = false;
@@ -72,7 +69,9 @@ TEST(SentencePiece, EveryCutIsRefused) {
 }
 
 TEST(SentencePiece, LengthPastTheEndIsRefused) {
-  EXPECT_EQ(code_of(std::string("\x0A\x80\x80\x80\x80\x80\x20" "a")), &codes::protobuf_length);
+  EXPECT_EQ(code_of(std::string("\x0A\x80\x80\x80\x80\x80\x20"
+                                "a")),
+            &codes::protobuf_length);
 }
 
 TEST(SentencePiece, WrongPiecesAreRefused) {

@@ -116,8 +116,8 @@ void put_wordpiece(const TokenizerJson& json, TokenList& tokens) {
     if (!tokens.has(id) || tokens.at(id).type == TokenType::control) continue;
     Token token = tokens.at(id);
     const bool inside = !prefix.empty() && token.text.starts_with(prefix);
-    token.text = inside ? token.text.substr(prefix.size())
-                        : fmt::format("{}{}", lower_block, token.text);
+    token.text =
+        inside ? token.text.substr(prefix.size()) : fmt::format("{}{}", lower_block, token.text);
     tokens.put(id, std::move(token));
   }
 }
@@ -163,7 +163,8 @@ std::vector<std::string> merge_lines(const TokenizerJson& json) {
   std::vector<std::string> out;
   out.reserve(json.merges.size());
   for (const auto& [left, right] : json.merges)
-    out.push_back(fmt::format("{} {}", replaced(left, " ", "\u0120"), replaced(right, " ", "\u0120")));
+    out.push_back(
+        fmt::format("{} {}", replaced(left, " ", "\u0120"), replaced(right, " ", "\u0120")));
   return out;
 }
 

@@ -43,7 +43,7 @@ void put_added(const AddedToken& token, TokenList& tokens);
 
 // The tokens of a tokenizer.json, each kind in the form of GGUF.
 void put_byte_bpe(const TokenizerJson& json, TokenList& tokens);
-void put_wordpiece(const TokenizerJson& json, TokenList& tokens);       // "##a" -> "a", "a" -> "▁a"
+void put_wordpiece(const TokenizerJson& json, TokenList& tokens);  // "##a" -> "a", "a" -> "▁a"
 void put_unigram(const TokenizerJson& json, TokenList& tokens);
 void put_sentencepiece_bpe(const TokenizerJson& json, TokenList& tokens);  // scores from merges
 

@@ -39,7 +39,9 @@ TEST(TokenList, WordPieceMarksTheBeginningsOfWords) {
   put_wordpiece(json, list);
   EXPECT_EQ(list.at(0).text, "[CLS]");
   EXPECT_EQ(list.at(1).text, "a");
-  EXPECT_EQ(list.at(2).text, "\u2581" "b");
+  EXPECT_EQ(list.at(2).text,
+            "\u2581"
+            "b");
 }
 
 TEST(TokenList, ScoresFollowTheFirstMergeThatMakesAPiece) {

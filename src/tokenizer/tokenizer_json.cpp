@@ -84,11 +84,11 @@ class Reader {
       const auto id = static_cast<size_t>(check_token_id(value, token, file_));
       if (id >= out_.vocab.size()) out_.vocab.resize(id + 1);
       if (out_.vocab[id])
-        fail(codes::token_id_twice, {.where = fmt::format("id {}", id),
-                                     .found = fmt::format("\"{}\" and \"{}\"",
-                                                          printable(*out_.vocab[id]),
-                                                          printable(token)),
-                                     .file = file_});
+        fail(codes::token_id_twice,
+             {.where = fmt::format("id {}", id),
+              .found =
+                  fmt::format("\"{}\" and \"{}\"", printable(*out_.vocab[id]), printable(token)),
+              .file = file_});
       out_.vocab[id] = token;
     }
     ids_.reserve(out_.vocab.size());
@@ -126,11 +126,10 @@ class Reader {
       out_.merges.push_back(read_merge(entry));
       const auto& [left, right] = out_.merges.back();
       if (!known(left) || !known(right) || !known(joined(left, right)))
-        fail(codes::merge_unknown,
-             {.where = fmt::format("merge {}", out_.merges.size() - 1),
-              .expected = "two tokens of the vocabulary that make a third",
-              .found = fmt::format("\"{}\"", printable(left + " " + right)),
-              .file = file_});
+        fail(codes::merge_unknown, {.where = fmt::format("merge {}", out_.merges.size() - 1),
+                                    .expected = "two tokens of the vocabulary that make a third",
+                                    .found = fmt::format("\"{}\"", printable(left + " " + right)),
+                                    .file = file_});
     }
   }
   // ["left", "right"], or "left right" as files before 2024 have it.
@@ -144,7 +143,7 @@ class Reader {
       if (blank != std::string::npos && text->find(' ', blank + 1) == std::string::npos)
         return {text->substr(0, blank), text->substr(blank + 1)};
     }
-    fail(codes::merge_form, {.where = fmt::format("merge {}", out_.merges.size() - 1),
+    fail(codes::merge_form, {.where = fmt::format("merge {}", out_.merges.size()),
                              .found = printable(json::write(entry)),
                              .file = file_});
   }
@@ -170,11 +169,11 @@ void check_added(const std::vector<AddedToken>& added, const std::string& file) 
   for (const AddedToken& token : added) {
     const auto [other, fresh] = seen.emplace(token.id, &token);
     if (fresh || other->second->content == token.content) continue;
-    fail(codes::token_id_twice, {.where = fmt::format("added_tokens, id {}", token.id),
-                                 .found = fmt::format("\"{}\" and \"{}\"",
-                                                      printable(other->second->content),
-                                                      printable(token.content)),
-                                 .file = file});
+    fail(codes::token_id_twice,
+         {.where = fmt::format("added_tokens, id {}", token.id),
+          .found = fmt::format("\"{}\" and \"{}\"", printable(other->second->content),
+                               printable(token.content)),
+          .file = file});
   }
 }
 
@@ -200,8 +199,9 @@ bool prepends_space(const TokenizerJson& json) {
   const auto has = [](const json::Value& part, std::string_view members, const auto& test,
                       const auto& self) -> bool {
     if (const json::Value* list = part.find(members); list && list->is_array())
-      return std::any_of(list->as_array()->begin(), list->as_array()->end(),
-                         [&](const json::Value& inner) { return self(inner, members, test, self); });
+      return std::any_of(
+          list->as_array()->begin(), list->as_array()->end(),
+          [&](const json::Value& inner) { return self(inner, members, test, self); });
     const json::Value* type = part.find("type");
     return type && type->as_string() && test(*type->as_string(), part);
   };
@@ -242,8 +242,7 @@ AddedToken read_added_token(const json::Value& value, const std::string& file) {
                                   .found = printable(json::write(value)),
                                   .file = file});
   AddedToken token{.content = *content->as_string()};
-  if (const json::Value* id = value.find("id"))
-    token.id = check_token_id(*id, token.content, file);
+  if (const json::Value* id = value.find("id")) token.id = check_token_id(*id, token.content, file);
   const auto flag = [&](std::string_view key, bool otherwise) {
     const json::Value* member = value.find(key);
     return member ? member->as_bool().value_or(otherwise) : otherwise;
@@ -259,7 +258,8 @@ AddedToken read_added_token(const json::Value& value, const std::string& file) {
 TokenizerJson parse_tokenizer_json(json::Value root, const std::string& file) {
   const json::Value* model = root.find("model");
   if (!model || !model->is_object())
-    fail(codes::tokenizer_field, {.where = key_where("model"), .expected = "an object", .file = file});
+    fail(codes::tokenizer_field,
+         {.where = key_where("model"), .expected = "an object", .file = file});
   TokenizerJson out = Reader(*model, file).read();
   if (const json::Value* added = root.find("added_tokens"))
     if (const json::Array* list = added->as_array())

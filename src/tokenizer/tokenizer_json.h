@@ -15,8 +15,8 @@ namespace recast {
 struct AddedToken {
   int64_t id = 0;
   std::string content;
-  bool special = false;     // left out when decoding without specials
-  bool normalized = true;   // matched after the normalizer, not before
+  bool special = false;    // left out when decoding without specials
+  bool normalized = true;  // matched after the normalizer, not before
   bool lstrip = false, rstrip = false, single_word = false;
 };
 
@@ -31,7 +31,7 @@ struct TokenizerJson {
   std::vector<AddedToken> added;                            // in order of the file
   std::optional<int64_t> unk_id;
   std::string unk_token;
-  std::string subword_prefix;                               // "##" of WordPiece
+  std::string subword_prefix;  // "##" of WordPiece
   bool byte_fallback = false;
   bool ignore_merges = false;
 

@@ -61,8 +61,10 @@ TEST(TokenizerJson, RefusesWrongMerges) {
   EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"a":0},"merges":["q z"]})", "q z"), "merge_unknown");
   EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"a":0,"b":1},"merges":["a b"]})", "a b"),
             "merge_unknown");
-  EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"ab":0},"merges":["ab"]})", "merge"), "merge_form");
-  EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"ab":0},"merges":[["ab"]]})", "merge"), "merge_form");
+  EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"ab":0},"merges":["ab"]})", "merge 0"),
+            "merge_form");
+  EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"ab":0},"merges":[["ab"]]})", "merge"),
+            "merge_form");
 }
 
 TEST(TokenizerJson, RefusesUnknownModelsAndFields) {

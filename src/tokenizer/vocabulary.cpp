@@ -11,9 +11,9 @@ struct KindRow {
   std::string_view name;
 };
 constexpr KindRow kind_table[] = {
-    {VocabularyKind::none, "none"},         {VocabularyKind::sentencepiece_bpe, "llama"},
-    {VocabularyKind::byte_bpe, "gpt2"},     {VocabularyKind::wordpiece, "bert"},
-    {VocabularyKind::unigram, "t5"},        {VocabularyKind::rwkv, "rwkv"},
+    {VocabularyKind::none, "none"},     {VocabularyKind::sentencepiece_bpe, "llama"},
+    {VocabularyKind::byte_bpe, "gpt2"}, {VocabularyKind::wordpiece, "bert"},
+    {VocabularyKind::unigram, "t5"},    {VocabularyKind::rwkv, "rwkv"},
 };
 
 template <class T>

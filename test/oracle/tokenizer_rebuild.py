@@ -7,7 +7,8 @@ Each folder's tokenizer goes into the keys of GGUF and back into files. tokenize
 tokenizers library against the original tokenizer.json or, where there is only one, the original
 sentencepiece model (lines that hold an added token are left out: sentencepiece does not read those);
 the sentencepiece model by sentencepiece against the original; and AutoTokenizer of transformers must
-load the folder and give what tokenizers gives. Lines are separated by 0x0A only.
+load the folder and give what tokenizers gives. Lines are separated by 0x0A only. A FOLDER may be a
+GGUF with the texts NAME.gguf.inp and the ids NAME.gguf.out of llama.cpp's tokenizer tests beside it.
 Exit 0: no line differs, 1: some do, 77: a package is missing.
 """
 import os
@@ -71,6 +72,21 @@ def compare(folder, made, lines):
     return rows
 
 
+def known_answers(gguf, made):
+    """Texts of a tokenizer test of llama.cpp whose ids differ."""
+    texts = open(gguf + ".inp", encoding="utf-8", newline="").read().split("\n__ggml_vocab_test__\n")
+    ids = [list(map(int, line.split())) for line in open(gguf + ".out", encoding="utf-8")]
+    new_json = tokenizer_json(made)
+    if not new_json or len(texts) < len(ids):
+        return [("nothing to compare", 1, "")]
+    plain = lambda line: new_json.encode(line, add_special_tokens=False).ids
+    answers = dict(zip(texts, ids))
+    rows = [("known answers", *count(list(answers), plain, answers.get))]
+    if new_spm := sentencepiece_model(made):
+        rows.append(("sentencepiece", *count(list(answers), new_spm.encode, answers.get)))
+    return rows
+
+
 def main(dump, corpus, folders):
     lines = open(corpus, "rb").read().decode("utf-8").split("\n")
     failed = 0
@@ -79,14 +95,14 @@ def main(dump, corpus, folders):
             run = subprocess.run([dump, folder, "--rebuild", made], capture_output=True, text=True)
             case = folder.rstrip("/").split("/")[-1]
             if run.returncode:
-                print(f"{case:22}{run.stderr.strip()[:150]}")
+                print(f"{case:30}{run.stderr.strip()[:150]}")
                 failed += 1
                 continue
             if os.path.exists(folder + "/config.json"):
                 shutil.copy(folder + "/config.json", made)
-            rows = compare(folder, made, lines)
+            rows = known_answers(folder, made) if folder.endswith(".gguf") else compare(folder, made, lines)
             failed += any(n for _, n, _ in rows)
-            print(f"{case:22}" + "; ".join(f"{what} {n} {first}".rstrip() for what, n, first in rows))
+            print(f"{case:30}" + "; ".join(f"{what} {n} {first}".rstrip() for what, n, first in rows))
     print(f"{len(lines)} lines, {len(folders) - failed} of {len(folders)} folders without a difference")
     return 1 if failed else 0
 

@@ -3,16 +3,18 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <span>
+#include <optional>
 
+#include "formats/gguf/header.h"
 #include "formats/gguf/tokenizer_keys.h"
 #include "io/source.h"
 #include "tokenizer/read_vocabulary.h"
 #include "tokenizer/rebuild.h"
 #include "wire/json.h"
 
-// vocabulary_dump FOLDER [--pre NAME] [--rebuild DIR]: prints the tokenizer of a model folder as the
-// JSON object that test/oracle/tokenizer_keys.py compares with the keys of a reference GGUF. With
+// vocabulary_dump FOLDER [--pre NAME] [--rebuild DIR]: prints the tokenizer of a model folder as
+// the JSON object that test/oracle/tokenizer_keys.py compares with the keys of a reference GGUF.
+// With
 // --rebuild the tokenizer goes through the keys of GGUF and back into files in DIR instead; see
 // test/oracle/tokenizer_rebuild.py.
 namespace {
@@ -43,18 +45,54 @@ json::Value to_json(const Vocabulary& v) {
                    {"charsmap_bytes", static_cast<int64_t>(v.precompiled_charsmap.size())},
                    {"named_templates", std::move(named)}};
   if (v.has_scores) out.emplace_back("scores", std::move(scores));
-  if (v.token_type_count) out.emplace_back("token_type_count", static_cast<int64_t>(*v.token_type_count));
+  if (v.token_type_count)
+    out.emplace_back("token_type_count", static_cast<int64_t>(*v.token_type_count));
   if (v.chat_template) out.emplace_back("chat_template", *v.chat_template);
   return out;
 }
 
-void rebuild(const Vocabulary& vocabulary, const std::string& model_type,
-             const std::string& folder) {
+struct Options {
+  std::string source, pre, rebuild_folder;
+};
+
+// A tokenizer and the family that the files name.
+struct Loaded {
+  VocabularyResult result;
+  std::string model_type;
+};
+
+std::optional<Loaded> load_folder(const Source& source, const std::string& pre) {
+  TokenizerInput input{.find = [&](std::string_view name) { return source.find(name); }};
+  json::Value config;
+  if (const auto file = source.find("config.json")) config = json::parse_file(*file);
+  input.config = &config;
+  const json::Value* text = config.find("text_config");
+  const json::Value* type = (text ? *text : config).find("model_type");
+  if (type && type->as_string()) input.model_type = *type->as_string();
+  input.pre_override = pre;
+  auto result = read_vocabulary(input);
+  if (!result) return std::nullopt;
+  return Loaded{std::move(*result), input.model_type};
+}
+
+std::optional<Loaded> load_gguf(const Source& source) {
+  Loaded out;
+  const auto file = source.file();
+  const gguf::Header header = gguf::read_header(file);
+  auto vocabulary = read_tokenizer_keys(header.metadata, file->name(), &out.result.warnings);
+  if (!vocabulary) return std::nullopt;
+  out.result.vocabulary = std::move(*vocabulary);
+  if (const MetaValue* name = header.metadata.find("general.architecture"))
+    if (name->as_string()) out.model_type = *name->as_string();
+  return out;
+}
+
+void rebuild(const Loaded& loaded, const std::string& folder) {
   Metadata metadata;
-  write_tokenizer_keys(vocabulary, metadata);
+  write_tokenizer_keys(loaded.result.vocabulary, metadata);
   const auto read = read_tokenizer_keys(metadata, "keys");
   std::vector<Finding> warnings;
-  for (const NewFile& file : rebuild_tokenizer_files(*read, model_type, warnings)) {
+  for (const NewFile& file : rebuild_tokenizer_files(*read, loaded.model_type, warnings)) {
     const auto path = std::filesystem::path(folder) / file.name;
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << file.bytes;
@@ -62,37 +100,21 @@ void rebuild(const Vocabulary& vocabulary, const std::string& model_type,
   for (const Finding& warning : warnings) fmt::print(stderr, "{}\n", warning.what());
 }
 
-int dump(std::span<char*> args) {
-  if (args.empty()) {
-    std::fputs("usage: vocabulary_dump FOLDER [--pre NAME] [--rebuild DIR]\n", stderr);
-    return 2;
-  }
-  const auto source = Source::open(std::string(args[0]));
-  TokenizerInput input{.find = [&](std::string_view name) { return source->find(name); }};
-  json::Value config;
-  if (const auto file = source->find("config.json")) config = json::parse_file(*file);
-  input.config = &config;
-  const json::Value* text = config.find("text_config");
-  const json::Value* type = (text ? *text : config).find("model_type");
-  if (type && type->as_string()) input.model_type = *type->as_string();
-  std::string rebuild_folder;
-  for (size_t i = 1; i + 1 < args.size(); i += 2) {
-    if (std::string_view(args[i]) == "--pre") input.pre_override = args[i + 1];
-    if (std::string_view(args[i]) == "--rebuild") rebuild_folder = args[i + 1];
-  }
-
-  const auto result = read_vocabulary(input);
-  if (!result) {
+int dump(const Options& options) {
+  const auto source = open_source(options.source);
+  const auto loaded = source->is_folder() ? load_folder(*source, options.pre) : load_gguf(*source);
+  if (!loaded) {
     std::puts("null");
     return 0;
   }
-  if (!rebuild_folder.empty()) {
-    rebuild(result->vocabulary, input.model_type, rebuild_folder);
+  if (!options.rebuild_folder.empty()) {
+    rebuild(*loaded, options.rebuild_folder);
     return 0;
   }
-  json::Value out = to_json(result->vocabulary);
+  json::Value out = to_json(loaded->result.vocabulary);
   json::Array warnings;
-  for (const Finding& warning : result->warnings) warnings.emplace_back(std::string(warning.what()));
+  for (const Finding& warning : loaded->result.warnings)
+    warnings.emplace_back(std::string(warning.what()));
   out.set("warnings", std::move(warnings));
   std::puts(json::write(out).c_str());
   return 0;
@@ -101,8 +123,22 @@ int dump(std::span<char*> args) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view arg = argv[i];
+    if (arg == "--pre" && i + 1 < argc)
+      options.pre = argv[++i];
+    else if (arg == "--rebuild" && i + 1 < argc)
+      options.rebuild_folder = argv[++i];
+    else
+      options.source = arg;
+  }
+  if (options.source.empty()) {
+    std::fputs("usage: vocabulary_dump FOLDER|FILE.gguf [--pre NAME] [--rebuild DIR]\n", stderr);
+    return 2;
+  }
   try {
-    return dump({argv + 1, static_cast<size_t>(argc - 1)});
+    return dump(options);
   } catch (const recast::Error& error) {
     fmt::print(stderr, "{}: {}; expected {}; {}\n", error.file, error.what(), error.expected,
                error.fix.empty() ? error.code->fix : error.fix);

@@ -79,7 +79,7 @@ class Reader {
     read_tokens();
     read_scores();
     read_types();
-    if (find("merges")) out_.merges = strings("merges");
+    if (find("merges")) read_merges();
     const std::string* pre = find("pre") ? find("pre")->as_string() : nullptr;
     out_.pre = pre ? *pre : "default";
     for (const auto& [key, value] : in_.entries()) read_entry(key, value);
@@ -162,6 +162,15 @@ class Reader {
                                  .found = fmt::format("\"{}\"", printable(token.text)),
                                  .file = file_});
     }
+  }
+
+  void read_merges() {
+    out_.merges = strings("merges");
+    for (size_t rank = 0; rank < out_.merges.size(); ++rank)
+      if (out_.merges[rank].find(' ') == std::string::npos)
+        fail(codes::merge_form, {.where = fmt::format("merge {}", rank),
+                                 .found = fmt::format("\"{}\"", printable(out_.merges[rank])),
+                                 .file = file_});
   }
 
   // Special ids, flags and counts, in file order.

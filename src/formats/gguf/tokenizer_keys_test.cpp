@@ -10,8 +10,10 @@ Vocabulary small() {
   v.kind = VocabularyKind::sentencepiece_bpe;
   v.pre = "default";
   v.has_scores = true;
-  v.tokens = {{"<unk>", 0, TokenType::unknown}, {"<s>", 0, TokenType::control},
-              {"<0x0A>", 0, TokenType::byte},   {"a", -1.5f, TokenType::normal}};
+  v.tokens = {{"<unk>", 0, TokenType::unknown},
+              {"<s>", 0, TokenType::control},
+              {"<0x0A>", 0, TokenType::byte},
+              {"a", -1.5f, TokenType::normal}};
   v.special_ids = {{"bos", 1}, {"unknown", 0}, {"fim_pre", 3}};
   v.flags = {{"add_bos_token", true}, {"normalizer.lowercase", false}};
   v.precompiled_charsmap = {4, 0, 0, 0, 1, 2, 3, 200, 'x', 0};
@@ -114,6 +116,9 @@ TEST(TokenizerKeys, RefusesMissingAndIllTypedKeys) {
   EXPECT_TRUE(error_of(metadata).starts_with("gguf_tokenizer_key"));
   metadata.erase("tokenizer.ggml.tokens");
   EXPECT_TRUE(error_of(metadata).starts_with("gguf_tokenizer_key"));
+  metadata = keys();
+  metadata.set("tokenizer.ggml.merges", MetaValue::strings({"a b", "ab"}));
+  EXPECT_TRUE(error_of(metadata).starts_with("merge_form merge 1"));
   metadata = keys();
   metadata.set("tokenizer.ggml.model", MetaValue::string("nosuch"));
   EXPECT_TRUE(error_of(metadata).starts_with("tokenizer_model"));
