@@ -248,6 +248,11 @@ class Assembler {
 
   void finish_gguf(bool crosses) {
     set_types();
+    if (request_.vocab_only) {
+      out().tensors.clear();
+      target_.origins.clear();
+      target_.notes.emplace_back("vocabulary only: no tensors in the output, as asked");
+    }
     if (crosses)
       gguf_metadata_from_hf();
     else

@@ -107,7 +107,6 @@ class Executor {
   void run_step(size_t index) {
     const Step& step = plan_.steps[index];
     const PlanItem& item = plan_.items[step.item];
-    const Codec& codec = item.value->codec();
     const bool copies = item.value->extent().has_value();
     const Stage stage = quantizes(item) ? Stage::quantize : Stage::convert;
     Xxh3 hash;

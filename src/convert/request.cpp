@@ -122,6 +122,12 @@ void take_format_option(Request& request, const std::string& text) {
     request.options.context_length = as_count(value, where);
     if (request.options.context_length < 1)
       fail(codes::bad_value, {.where = where, .expected = "1 or more", .found = printable(value)});
+  } else if (key == "vocab_only") {
+    request.vocab_only = as_flag(value, where);
+  } else if (key == "use_mlock") {
+    as_flag(value, where);
+    request.warnings.push_back(Error(codes::option_no_effect,
+                                     {.where = where, .found = "conversion streams, it holds no model in memory"}));
   } else if (key == "embedding_type") {
     request.options.embedding_type = value == "int8" ? "q8_0" : value;
   }
@@ -157,7 +163,7 @@ bool Request::asks_for_change() const {
   return quant || precision || embedding || output_matrix || !o.model_type.empty() ||
          !model_config.is_null() || !o.tokenizer.empty() || o.no_tokenizer || !o.pre.empty() ||
          o.context_length > 0 || !o.metadata.empty() || !o.split.empty() ||
-         o.split_max_size > 0 || o.tensor_sums || write.alignment > 0 || !o.preserve_metadata ||
+         o.split_max_size > 0 || o.tensor_sums || write.alignment > 0 || vocab_only || !o.preserve_metadata ||
          std::any_of(o.given.begin(), o.given.end(),
                      [](const auto& g) { return g.first == "shard-size"; });
 }
@@ -209,6 +215,8 @@ Request resolve(const ConvertOptions& options) {
   for (Finding& warning : detection.warnings) request.warnings.push_back(std::move(warning));
   request.write.shard_size = options.shard_size;
   request.write.split = options.split;
+  if (options.split.starts_with("size:"))
+    request.write.split = fmt::format("size:{}", parse_size(options.split.substr(5)));
   if (options.split_max_size > 0)
     request.write.split = fmt::format("size:{}", options.split_max_size);
   request.write.tensor_sums = options.tensor_sums;

@@ -24,6 +24,7 @@ struct Request {
   const Codec* output_matrix = nullptr;
   json::Value model_config;              // --model-config; null when not given
   std::string model_config_file;
+  bool vocab_only = false;               // gguf.vocab_only: metadata and tokenizer, no tensors
   ReadOptions read;
   WriteOptions write;                    // name is filled in when the destination is known
   std::vector<Finding> warnings;

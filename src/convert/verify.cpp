@@ -22,7 +22,9 @@ class StagedSource final : public Source {
   StagedSource(const Plan& plan, const Output& output) : plan_(plan), output_(output) {}
   bool is_folder() const override { return plan_.layout.kind == OutputKind::folder; }
   const std::string& path() const override { return plan_.paths.front(); }
-  std::string base_name() const override { return plan_.name; }
+  std::string base_name() const override {
+    return is_folder() ? plan_.name : plan_.layout.files.front().name;
+  }
   std::shared_ptr<const File> file() const override { return output_.reopen(0); }
   std::vector<std::string> list() const override {
     std::vector<std::string> names;
