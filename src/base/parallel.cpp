@@ -1,5 +1,6 @@
 #include "base/parallel.h"
 
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
@@ -22,6 +23,8 @@ void parallel_for(int64_t count, int threads, const std::function<void(int64_t)>
     for (int64_t i = 0; i < count; ++i) body(i);
     return;
   }
+  const tbb::global_control allowed(tbb::global_control::max_allowed_parallelism,
+                                    static_cast<size_t>(threads));
   tbb::task_arena arena(threads);
   arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, count, 1),
@@ -50,6 +53,9 @@ int64_t parallel_admit(int64_t count, int threads, MemoryBudget& budget, std::st
     }
     return done;
   }
+  // oneTBB starts one worker less than there are cores unless it is told that more may run.
+  const tbb::global_control allowed(tbb::global_control::max_allowed_parallelism,
+                                    static_cast<size_t>(threads) + 1);
   // No slot is reserved for the dispatcher: it sleeps in `take`, it does not compute.
   tbb::task_arena arena(threads, 0);
   tbb::task_group group;

@@ -312,7 +312,8 @@ class Assembler {
 
   void note_side_file(const std::string& name, const std::vector<std::string>& used) {
     if (std::find(used.begin(), used.end(), name) != used.end()) return;
-    if (name == "generation_config.json" || name == "README.md") return;  // read for general.*
+    // Read for general.*, or in another form in the tokenizer keys.
+    if (name == "generation_config.json" || name == "README.md" || is_tokenizer_file(name)) return;
     target_.dropped.push_back(fmt::format("{} (no place in a GGUF)", name));
   }
 

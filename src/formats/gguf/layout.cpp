@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/checked_math.h"
+#include "formats/gguf/tokenizer_keys.h"
 #include "formats/gguf/gguf.h"
 #include "formats/gguf/header.h"
 #include "formats/gguf/values.h"
@@ -105,6 +106,9 @@ Metadata part_metadata(const Checkpoint& checkpoint, const WriteOptions& options
   if (part == 0)
     for (const auto& [key, value] : checkpoint.metadata.entries())
       if (!is_own_key(key)) metadata.append(key, value);
+  // A tokenizer from another format is keys here; one of a GGUF is among the keys already.
+  if (part == 0 && checkpoint.vocabulary && !metadata.find("tokenizer.ggml.model"))
+    write_tokenizer_keys(*checkpoint.vocabulary, metadata);
   if (alignment != default_alignment)
     metadata.append(std::string(alignment_key), MetaValue::u32(alignment));
   if (parts > 1) {
