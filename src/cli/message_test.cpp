@@ -114,10 +114,10 @@ TEST(Message, JsonHoldsTheDocumentedMembersInOrder) {
 TEST(Message, OutOfMemorySpeaksOfConversionOnlyThere) {
   const Error error(codes::out_of_memory, {});
   const std::string text = render_message(error, pipe_end, {.command = "convert"});
-  EXPECT_EQ(text.find("error[ER100]: Out of memory during conversion\n"), 0u);
+  EXPECT_EQ(text.find("error[ER005]: Out of memory during conversion\n"), 0u);
   EXPECT_NE(text.find("--memory"), std::string::npos);
   EXPECT_EQ(
-      render_message(error, pipe_end, {.command = "inspect"}).find("error[ER100]: Out of memory\n"),
+      render_message(error, pipe_end, {.command = "inspect"}).find("error[ER005]: Out of memory\n"),
       0u);
 }
 

@@ -106,7 +106,7 @@ void take_format_option(Request& request, const std::string& text) {
           .fix = near.empty() ? "" : fmt::format("{}.{}=...", format.name, near)});
   }
   if (key == "enable_mmap") {
-    request.read.mode = as_flag(value, where) ? ReadMode::mapped : ReadMode::stream;
+    as_flag(value, where);  // take_read_mode() has acted on it
   } else if (&format != request.to) {
     request.warnings.push_back(Error(
         codes::option_no_effect,
@@ -131,6 +131,15 @@ void take_format_option(Request& request, const std::string& text) {
   } else if (key == "embedding_type") {
     request.options.embedding_type = value == "int8" ? "q8_0" : value;
   }
+}
+
+// How the source is read has to be known before it is opened.
+void take_read_mode(Request& request) {
+  for (const std::string& option : request.options.format_option)
+    if (const size_t at = option.find(".enable_mmap="); at != std::string::npos)
+      request.read.mode = as_flag(option.substr(at + 13), "--format-option " + printable(option))
+                              ? ReadMode::mapped
+                              : ReadMode::stream;
 }
 
 json::Value read_model_config(const std::string& path) {
@@ -171,6 +180,8 @@ bool Request::asks_for_change() const {
 Request resolve(const ConvertOptions& options) {
   Request request{.options = options};
   if (options.source.empty()) fail(codes::missing_argument, {.expected = "SOURCE"});
+  take_read_mode(request);
+  request.source = open_source(options.source, request.read.mode);
   std::string type;
   request.to = target_format(options, type);
   if (!type.empty() && !is_none(options.quant) && type != options.quant)
@@ -208,7 +219,6 @@ Request resolve(const ConvertOptions& options) {
   request.model_config = read_model_config(options.model_config);
   request.model_config_file = options.model_config;
 
-  request.source = open_source(options.source, request.read.mode);
   Detection detection = detect(*request.source, options.from);
   request.from = detection.format;
   request.evidence = std::move(detection.evidence);

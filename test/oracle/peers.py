@@ -44,7 +44,7 @@ def recast(*arguments):
 
 def convert(source, output, *options):
     """Returns `output`, a path."""
-    recast("convert", source, "-o", output, "--no-manifest", *options)
+    recast("convert", source, "-o", output, "--no-manifest", "--force", *options)
     if not output.exists():
         raise Differs(f"exit 0 without {output.name}")
     return output
