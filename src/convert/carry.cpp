@@ -184,8 +184,13 @@ void add_provenance(const Request& request, const Checkpoint& source, const Arch
     const OptionRow* row = find_option(name);
     // Paths say nothing about bytes: their content is in the fingerprint of the inputs.
     const bool is_path = name == "model-config" || name == "tokenizer";
-    if (row && row->acts_on_bytes) options.set(name, is_path ? json::Value(true) : json::Value(value));
+    // Spelled in many ways, and often not at all: what they come to is recorded instead.
+    const bool resolved = name == "to" || name == "from" || name == "quant" || name == "precision";
+    if (row && row->acts_on_bytes && !resolved)
+      options.set(name, is_path ? json::Value(true) : json::Value(value));
   }
+  if (request.quant) options.set("quant", request.quant->name);
+  if (request.precision) options.set("precision", request.precision->name);
   metadata.set("recast.version", MetaValue::string(RECAST_VERSION));
   metadata.set("recast.source.name", MetaValue::string(source.name));
   metadata.set("recast.source.format", MetaValue::string(std::string(request.from->name)));

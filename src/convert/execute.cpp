@@ -26,6 +26,8 @@ void add_census(FloatCensus& sum, const FloatCensus& part) {
   const auto first = [](int64_t& a, int64_t b) {
     if (b >= 0 && (a < 0 || b < a)) a = b;
   };
+  if (part.first_overflow >= 0 && (sum.first_overflow < 0 || part.first_overflow < sum.first_overflow))
+    sum.first_overflow_value = part.first_overflow_value;
   first(sum.first_nonfinite, part.first_nonfinite);
   first(sum.first_overflow, part.first_overflow);
 }
@@ -200,7 +202,8 @@ class Executor {
            {.where = fmt::format("{}{}", tensor_where(item.name),
                                  place_in(shape, census.first_overflow)),
             .expected = fmt::format("at most {} in {}", codec.max_finite, codec.name),
-            .found = fmt::format("{} values beyond it", census.overflow)});
+            .found = fmt::format("{}; {} such values in this step",
+                                census.first_overflow_value, census.overflow)});
     if (quantizes(item) && census.nan + census.infinite > 0 && !o.allow_nonfinite)
       fail(codes::nonfinite,
            {.where = fmt::format("{}{}", tensor_where(item.name),
