@@ -288,6 +288,7 @@ class Assembler {
   const std::vector<Tensor>& out_tensors() const { return target_.checkpoint.tensors; }
 
   void gguf_metadata_from_hf() {
+    if (!options_.rope_scaling.empty()) write_rope_config(facts_, config_);
     warn_of_runtime(facts_, config_, config_file_, warnings());
     Facts& f = facts_.facts;
     std::optional<VocabularyResult> tokenizer = read_tokenizer(
@@ -320,7 +321,7 @@ class Assembler {
     }
     if (options_.preserve_metadata) restore_gguf_keys(source_, metadata);
     if (options_.preserve_metadata)
-      carry_config(config_, *facts_.arch, source_, metadata, target_.kept);
+      carry_config(config_, facts_, source_, metadata, target_.kept);
     for (const SideFile& side : source_.side_files)
       note_side_file(side.name, tokenizer ? tokenizer->files_used : std::vector<std::string>{});
   }
@@ -344,6 +345,8 @@ class Assembler {
       metadata.set(prefix + "context_length",
                    MetaValue::u32(static_cast<uint32_t>(facts_.facts.integer(Fact::context))));
       write_rope_metadata(facts_, prefix, metadata);
+      for (const std::string_view key : {"src.hf.rope_parameters", "src.hf.rope_scaling"})
+        metadata.erase(key);
     }
     if (!options_.preserve_metadata)
       for (const auto& [key, value] : std::vector<Metadata::Entry>(metadata.entries()))
