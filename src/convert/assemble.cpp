@@ -86,7 +86,10 @@ class Assembler {
                   ? json::Value(nullptr)
                   : overlaid(source_.config, request_.model_config);
     config_file_ = source_.config_file.empty() ? request_.model_config_file : source_.config_file;
-    if (request_.from == request_.to && !request_.asks_for_change()) return copy();
+    const bool unchanged = request_.from == request_.to && !request_.asks_for_change();
+    // A set of files is joined: only one file, or a whole folder, can be copied as it is.
+    if (unchanged && (source_.files.size() == 1 || request_.to->extension.empty())) return copy();
+    provenance_ = options_.provenance && !unchanged;
     const bool crosses = source_.convention != request_.to->convention;
     const bool positions = options_.context_length > 0 || !options_.rope_scaling.empty();
     if (crosses || request_.to->holds_config || positions)
@@ -275,7 +278,7 @@ class Assembler {
       keep_gguf_metadata();
     apply_overrides(out().metadata, override_pairs(options_.metadata),
                     crosses ? OverrideKeys::not_general : OverrideKeys::all);
-    if (options_.provenance) add_provenance(request_, source_, target_.arch, out().metadata);
+    if (provenance_) add_provenance(request_, source_, target_.arch, out().metadata);
   }
 
   uint32_t file_type_number() const {
@@ -370,7 +373,7 @@ class Assembler {
     if (request_.to->holds_config) out().config = config_;
     for (const auto& [key, value] : override_pairs(options_.metadata))
       out().metadata.set(key, MetaValue::string(value));
-    if (options_.provenance) add_provenance(request_, source_, target_.arch, out().metadata);
+    if (provenance_) add_provenance(request_, source_, target_.arch, out().metadata);
     if (!request_.to->holds_config) drop_what_has_no_place();
   }
 
@@ -444,6 +447,7 @@ class Assembler {
   json::Value config_;
   json::Value restored_;  // config members that an own GGUF carried
   std::string config_file_;
+  bool provenance_ = true;
 };
 
 }  // namespace
