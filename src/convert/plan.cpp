@@ -105,17 +105,41 @@ void add_steps(Plan& plan, size_t index) {
   }
 }
 
+// A file that is copied whole: its tensors as what they are, so that their values are looked at and
+// hashed as they pass, and the bytes between them.
+void copy_items(Plan& plan, const LayoutCopy& copy) {
+  const std::vector<Tensor>& tensors = plan.target.checkpoint.tensors;
+  std::vector<std::pair<Extent, int>> inside;
+  for (size_t i = 0; plan.target.raw_copy && i < tensors.size(); ++i)
+    if (auto extent = tensors[i].value->extent(); extent && extent->file == copy.source)
+      inside.emplace_back(std::move(*extent), static_cast<int>(i));
+  std::sort(inside.begin(), inside.end(),
+            [](const auto& a, const auto& b) { return a.first.offset < b.first.offset; });
+  uint64_t done = 0;
+  const auto add_bytes = [&](uint64_t end) {
+    if (end > done)
+      plan.items.push_back({plan.layout.files[copy.file].name,
+                            stored(copy.source, done, {static_cast<int64_t>(end - done)}, codec::u8),
+                            copy.file, done, -1});
+    done = end;
+  };
+  for (const auto& [extent, index] : inside) {
+    const Tensor& tensor = tensors[static_cast<size_t>(index)];
+    if (extent.offset < done || extent.bytes == 0) continue;  // shares bytes with the one before
+    add_bytes(extent.offset);
+    plan.items.push_back({tensor.name, tensor.value, copy.file, extent.offset, index});
+    done += extent.bytes;
+  }
+  add_bytes(copy.source->size());
+}
+
 void make_items(Plan& plan) {
   for (const LayoutPlace& p : plan.layout.places) {
     const Tensor& tensor = plan.target.checkpoint.tensors[p.tensor];
     plan.items.push_back(
         {tensor.name, tensor.value, p.file, p.offset, static_cast<int>(p.tensor)});
   }
-  for (const LayoutCopy& c : plan.layout.copies) {
-    const auto bytes = static_cast<int64_t>(c.source->size());
-    plan.items.push_back({plan.layout.files[c.file].name,
-                          stored(c.source, 0, {bytes}, codec::u8), c.file, 0, -1});
-  }
+  for (const LayoutCopy& copy : plan.layout.copies) copy_items(plan, copy);
   for (size_t i = 0; i < plan.items.size(); ++i) add_steps(plan, i);
 }
 
@@ -206,7 +230,10 @@ OutputOptions output_options(const Plan& plan) {
   out.make_folders = o.mkdir;
   out.follow_links = o.follow;
   out.skip_disk_check = o.skip_disk_check;
-  for (const auto& [name, file] : plan.source->files) out.inputs.push_back(file->fingerprint());
+  for (const auto& [name, file] : plan.source->files) {
+    out.inputs.push_back(file->fingerprint());
+    out.input_names.push_back(name);
+  }
   out.journal = o.journal.has_value() || plan.output_bytes() > (uint64_t{1} << 30);
   if (o.journal) out.journal_batch_bytes = *o.journal;
   out.restart = o.restart;
