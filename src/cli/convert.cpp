@@ -116,11 +116,15 @@ int dry_run(Session& session, const ConvertOptions& options) {
     session.print_document(std::move(report));
     return code;
   }
-  std::string text = report_text(report, true, true, session.out());
-  if (options.plan.empty())
+  // Refused before there was a plan: nothing but the refusals is known.
+  const bool is_planned = !array_at(report, {"outputs"}).empty();
+  std::string text = is_planned ? report_text(report, true, true, session.out()) : "";
+  if (!options.plan.empty())
+    text += fmt::format("Stored. recast convert --apply {} runs it.\n", shell_quoted(options.plan));
+  else if (code == 0)
     text += "Nothing was written. Run without -n to start.\n";
   else
-    text += fmt::format("Stored. recast convert --apply {} runs it.\n", shell_quoted(options.plan));
+    text += "Nothing was written, and a run would be refused.\n";
   session.print(text);
   return code;
 }
