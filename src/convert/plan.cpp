@@ -105,32 +105,36 @@ void add_steps(Plan& plan, size_t index) {
   }
 }
 
-// A file that is copied whole: its tensors as what they are, so that their values are looked at and
-// hashed as they pass, and the bytes between them.
-void copy_items(Plan& plan, const LayoutCopy& copy) {
-  const std::vector<Tensor>& tensors = plan.target.checkpoint.tensors;
-  std::vector<std::pair<Extent, int>> inside;
-  for (size_t i = 0; plan.target.raw_copy && i < tensors.size(); ++i)
-    if (auto extent = tensors[i].value->extent(); extent && extent->file == copy.source)
-      inside.emplace_back(std::move(*extent), static_cast<int>(i));
-  std::sort(inside.begin(), inside.end(),
-            [](const auto& a, const auto& b) { return a.first.offset < b.first.offset; });
-  uint64_t done = 0;
-  const auto add_bytes = [&](uint64_t end) {
-    if (end > done)
-      plan.items.push_back({plan.layout.files[copy.file].name,
-                            stored(copy.source, done, {static_cast<int64_t>(end - done)}, codec::u8),
-                            copy.file, done, -1});
-    done = end;
+// A file that is copied whole: its tensors as items of their own, so that they are looked at and
+// hashed as any other, and the bytes between them.
+void add_copy(Plan& plan, const LayoutCopy& copy) {
+  struct Part {
+    uint64_t offset;
+    int tensor;
   };
-  for (const auto& [extent, index] : inside) {
-    const Tensor& tensor = tensors[static_cast<size_t>(index)];
-    if (extent.offset < done || extent.bytes == 0) continue;  // shares bytes with the one before
-    add_bytes(extent.offset);
-    plan.items.push_back({tensor.name, tensor.value, copy.file, extent.offset, index});
-    done += extent.bytes;
+  std::vector<Part> parts;
+  const std::vector<Tensor>& tensors = plan.target.checkpoint.tensors;
+  if (plan.target.raw_copy)
+    for (size_t t = 0; t < tensors.size(); ++t)
+      if (const auto extent = tensors[t].value->extent();
+          extent && extent->file == copy.source && extent->bytes > 0)
+        parts.push_back({extent->offset, static_cast<int>(t)});
+  std::sort(parts.begin(), parts.end(),
+            [](const Part& a, const Part& b) { return a.offset < b.offset; });
+  uint64_t at = 0;
+  const auto add_rest = [&](uint64_t until) {
+    if (until <= at) return;
+    plan.items.push_back(
+        {plan.layout.files[copy.file].name,
+         stored(copy.source, at, {static_cast<int64_t>(until - at)}, codec::u8), copy.file, at, -1});
+  };
+  for (const Part& part : parts) {
+    const Tensor& tensor = tensors[static_cast<size_t>(part.tensor)];
+    add_rest(part.offset);
+    plan.items.push_back({tensor.name, tensor.value, copy.file, part.offset, part.tensor});
+    at = part.offset + tensor.bytes();
   }
-  add_bytes(copy.source->size());
+  add_rest(copy.source->size());
 }
 
 void make_items(Plan& plan) {
@@ -139,7 +143,7 @@ void make_items(Plan& plan) {
     plan.items.push_back(
         {tensor.name, tensor.value, p.file, p.offset, static_cast<int>(p.tensor)});
   }
-  for (const LayoutCopy& copy : plan.layout.copies) copy_items(plan, copy);
+  for (const LayoutCopy& c : plan.layout.copies) add_copy(plan, c);
   for (size_t i = 0; i < plan.items.size(); ++i) add_steps(plan, i);
 }
 
