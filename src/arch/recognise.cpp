@@ -114,7 +114,7 @@ Recognition require_architecture(const Checkpoint& source, std::string_view mode
                                           nearest->name, best)
                             : "a known one",
         .found = r.found.empty() ? "no name of an architecture" : printable(r.found),
-        .file = source.config_file});
+        .file = model_type.empty() ? source.config_file : ""});
 }
 
 }  // namespace recast

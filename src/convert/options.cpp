@@ -250,6 +250,15 @@ void set_option(ConvertOptions& options, const OptionRow& row, std::string_view 
   options.given.emplace_back(row.name, value);
 }
 
+void add_given(json::Value& document, std::string_view name, std::string_view value) {
+  const OptionRow* row = find_option(name);
+  json::Value* earlier = row && row->repeats ? document.find(name) : nullptr;
+  if (!earlier) return document.set(name, value);
+  json::Array list = earlier->as_array() ? *earlier->as_array() : json::Array{*earlier};
+  list.emplace_back(value);
+  *earlier = std::move(list);
+}
+
 const OptionRow* find_option(std::string_view name) {
   std::string dashed(name);
   std::replace(dashed.begin(), dashed.end(), '_', '-');
