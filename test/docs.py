@@ -4,6 +4,7 @@
 - A table behind "<!-- table: NAME -->" is what recast list NAME prints, with the columns that its
   head names; with --tables the tables are printed as they should be.
 - A ```cpp block begins with "// PATH"; the rest of it stands in that file word for word.
+- A path of this repository between backticks exists, and so does a script in a table of tests.
 - In a ```sh block every recast command is one that readme.py runs: it stands behind "$ ".
 
 usage: RECAST=build/release/recast docs.py [--tables] ROOT
@@ -77,6 +78,16 @@ def bad_code(root, text):
             yield f"code that is not in {head[3:]}:\n{code}"
 
 
+def bad_names(root, text):
+    rooms = "bench|demo|docs|include|scripts|src|test"
+    for name in re.findall(rf"`((?:{rooms})/[\w./-]*)`", text):
+        if not (root / name).exists() and "NAME" not in name:
+            yield f"no {name}"
+    for name in re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+){3,})`", text):
+        if not (root / "test" / (name + ".sh")).exists():
+            yield f"no test {name}"
+
+
 def bad_commands(text):
     for body in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
         if not re.search(r"^\$ ", body, re.M):
@@ -101,7 +112,7 @@ def main(arguments):
         found["link"] += text.count("](")
         found["code"] += text.count("\n```cpp\n")
         for problem in (*bad_links(page, text), *bad_tables(program, text),
-                        *bad_code(root, text), *bad_commands(text)):
+                        *bad_code(root, text), *bad_names(root, text), *bad_commands(text)):
             wrong += 1
             print(f"{page.relative_to(root)}: {problem}")
     for what, count in found.items():
