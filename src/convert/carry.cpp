@@ -189,8 +189,11 @@ void add_provenance(const Request& request, const Checkpoint& source, const Arch
     const bool is_path = name == "model-config" || name == "tokenizer";
     // Spelled in many ways, and often not at all: what they come to is recorded instead.
     const bool resolved = name == "to" || name == "from" || name == "quant" || name == "precision";
-    if (row && row->acts_on_bytes && !resolved)
-      options.set(name, is_path ? json::Value(true) : json::Value(value));
+    if (!row || !row->acts_on_bytes || resolved) continue;
+    if (is_path)
+      options.set(name, true);
+    else
+      add_given(options, name, value);
   }
   if (request.quant) options.set("quant", request.quant->name);
   if (request.precision) options.set("precision", request.precision->name);
