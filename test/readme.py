@@ -1,10 +1,10 @@
-"""Runs the commands that README.md shows and compares what they print.
+"""Runs the commands that README.md and the pages of docs/ show and compares what they print.
 
 In a ```sh block a line "$ COMMAND" is run by bash in a scratch folder where `recast` is the program
 and `demo` is the demo folder; the lines up to the next "$ " are what it prints on both streams. A
-line "..." stands for any number of lines, "..." inside a line for any text.
+line "..." stands for any number of lines, "..." inside a line for any text. Each page has its own folder.
 
-usage: RECAST=build/release/recast readme.py README.md
+usage: RECAST=build/release/recast readme.py PAGE...
 """
 import os
 import pathlib
@@ -44,19 +44,17 @@ def self_test():
     assert not matches(["a"], "b\n") and not matches(["a"], "a\nb\n") and not matches([], "a\n")
 
 
-def main(readme):
-    self_test()
-    readme = pathlib.Path(readme).resolve()
-    program = pathlib.Path(os.environ["RECAST"]).resolve()
+def check(page, demo, program):
+    """(commands, those that differ) of one page."""
     failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(folder + "/bin")
         os.symlink(program, folder + "/bin/recast")
         os.mkdir(folder + "/work")
-        os.symlink(readme.parent / "demo", folder + "/work/demo")
+        os.symlink(demo, folder + "/work/demo")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RECAST")}
         environment["PATH"] = folder + "/bin:" + environment["PATH"]
-        for steps in blocks(readme.read_text()):
+        for steps in blocks(page.read_text()):
             for command, expected in steps:
                 count += 1
                 run = subprocess.run(["bash", "-c", command], cwd=folder + "/work", env=environment,
@@ -65,9 +63,17 @@ def main(readme):
                 if not matches(expected, run.stdout):
                     failed += 1
                     print(f"$ {command}\nexit {run.returncode}, printed:\n{run.stdout}"
-                          "README.md shows:\n" + "\n".join(expected))
-    print(f"{count} commands, {failed} differ from README.md")
-    return 1 if failed else 0
+                          f"{page.name} shows:\n" + "\n".join(expected))
+    print(f"{page.name}: {count} commands, {failed} differ")
+    return count, failed
 
 
-sys.exit(main(sys.argv[1]))
+def main(pages):
+    self_test()
+    program = pathlib.Path(os.environ["RECAST"]).resolve()
+    demo = pathlib.Path(__file__).resolve().parent.parent / "demo"
+    results = [check(pathlib.Path(page), demo, program) for page in pages]
+    return 1 if sum(n for n, _ in results) == 0 or any(failed for _, failed in results) else 0
+
+
+sys.exit(main(sys.argv[1:]))

@@ -145,6 +145,8 @@ class Canonicaliser {
         }
       }
     }
+    if (source_.tensors.empty())
+      fail(codes::tensor_missing, {.expected = "the weights", .found = "no tensor at all"});
     const int64_t layers = model().facts.integer(Fact::layers);
     if (highest + 1 == layers) return;
     fail(codes::config_contradicts,

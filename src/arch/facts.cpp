@@ -236,10 +236,10 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
         reader.take_meta(row, *value);
       } else if (row.fact == Fact::vocab) {
         const Tensor* embedding = source.find("token_embd.weight");
-        if (embedding && !embedding->shape().empty())
-          model.facts.set(Fact::vocab, embedding->shape().front());
-        else
-          reader.missing.push_back("token_embd.weight");
+        if (!embedding || embedding->shape().empty())
+          fail(codes::tensor_missing, {.where = tensor_where("token_embd.weight"),
+                                       .found = fmt::format("{} tensors", source.tensors.size())});
+        model.facts.set(Fact::vocab, embedding->shape().front());
       } else if (row.fact == Fact::tied) {
         model.facts.set(Fact::tied, !has_output);
       } else if (row.fact == Fact::attention_bias) {

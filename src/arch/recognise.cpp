@@ -63,7 +63,7 @@ Recognition by_config(const Checkpoint& source) {
   if (!name.empty()) {
     if (const Architecture* arch = find_architecture(name))
       return {arch, fmt::format("config.json: architectures[0] is {}", printable(name)), name};
-    return {nullptr, "config.json: architectures[0]", name};
+    return {nullptr, "architectures[0]", name};
   }
   if (const std::string* type = text_member(source.config, "model_type"))
     return {find_architecture(*type), fmt::format("config.json: model_type is {}", printable(*type)),
@@ -110,12 +110,11 @@ Recognition require_architecture(const Checkpoint& source, std::string_view mode
     }
   fail(codes::unknown_architecture,
        {.where = r.evidence,
-        .expected = nearest ? fmt::format("one of recast list archs; the names match {} best ({} % "
-                                          "of the tensors)",
+        .expected = nearest ? fmt::format("a known one; the tensor names match {} best ({} %)",
                                           nearest->name, best)
-                            : "one of recast list archs",
+                            : "a known one",
         .found = r.found.empty() ? "no name of an architecture" : printable(r.found),
-        .file = source.config_file});
+        .file = model_type.empty() ? source.config_file : ""});
 }
 
 }  // namespace recast

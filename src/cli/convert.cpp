@@ -116,11 +116,15 @@ int dry_run(Session& session, const ConvertOptions& options) {
     session.print_document(std::move(report));
     return code;
   }
-  std::string text = report_text(report, true, true, session.out());
-  if (options.plan.empty())
+  // Refused before there was a plan: nothing but the refusals is known.
+  const bool is_planned = !array_at(report, {"outputs"}).empty();
+  std::string text = is_planned ? report_text(report, true, true, session.out()) : "";
+  if (!options.plan.empty())
+    text += fmt::format("Stored. recast convert --apply {} runs it.\n", shell_quoted(options.plan));
+  else if (code == 0)
     text += "Nothing was written. Run without -n to start.\n";
   else
-    text += fmt::format("Stored. recast convert --apply {} runs it.\n", shell_quoted(options.plan));
+    text += "Nothing was written, and a run would be refused.\n";
   session.print(text);
   return code;
 }
@@ -193,8 +197,8 @@ const Command convert_command = {
     .operands = "SOURCE [-o DEST | DEST]",
     .least = 0,
     .most = 2,
-    .examples = {{{"convert ./Qwen3-8B -o qwen3-8b.gguf", "keep the source precision"},
-                  {"convert ./Qwen3-8B -t gguf:Q4_0", "quantize, derive the name"},
+    .examples = {{{"convert ./Qwen2-7B -o qwen2-7b.gguf", "keep the source precision"},
+                  {"convert ./Qwen2-7B -t gguf:Q8_0", "quantize, derive the name"},
                   {"convert -n big/ -t gguf:Q8_0", "will it fit? no output"}}},
     .frequent = "output to from quant precision dry-run memory threads verify force",
     .options = convert_options(),

@@ -130,7 +130,7 @@ const Command inspect_command = {
     .least = 1,
     .most = 1,
     .examples = {{{"inspect model.gguf", "the headers only, at once"},
-                  {"inspect ./Qwen3-8B --tensors", "every tensor too"},
+                  {"inspect ./Qwen2-7B --tensors", "every tensor too"},
                   {"inspect model.gguf --json --full", "everything, for programs"}}},
     .frequent = "from tensors full stats checksum json",
     .options = rows,

@@ -32,8 +32,11 @@ std::string fix(const Error& error, const MessageContext& context) {
   if (!error.fix.empty()) return error.fix;
   const std::string usual(error.code->fix);
   if (error.code->kind != ErrorKind::corrupt || context.command != "convert") return usual;
-  const std::string command = fmt::format(
-      "recast validate {}", shell_quoted(error.file.empty() ? context.source : error.file));
+  const std::string_view file = error.file.empty() ? context.source : error.file;
+  const bool in_folder = !context.source.empty() && file.starts_with(context.source) &&
+                         file.substr(context.source.size()).starts_with('/');
+  const std::string command =
+      fmt::format("recast validate {}", shell_quoted(in_folder ? context.source : file));
   constexpr std::string_view hint = "recast validate";
   const size_t at = usual.find(hint);
   if (at == std::string::npos) return fmt::format("{}; {}", command, usual);

@@ -51,7 +51,7 @@ TEST(Message, CorruptInputOfConvertSaysTheKnownPhraseAndNamesValidate) {
   const std::string text = render_message(error, pipe_end, context);
   EXPECT_EQ(text.find("error[EI007]: Conversion failed with format error: the file is empty\n"),
             0u);
-  EXPECT_NE(text.find("recast validate 'my model/a.gguf'"), std::string::npos);
+  EXPECT_NE(text.find("recast validate 'my model';"), std::string::npos);
   const Error own(codes::empty_file, {.fix = "own fix"});
   EXPECT_NE(render_message(own, pipe_end, context).find("  fix    own fix\n"), std::string::npos);
   // Other commands and other kinds keep their words.

@@ -222,7 +222,7 @@ void check_operands(const Parsed& parsed) {
   const auto count = static_cast<int>(parsed.operands.size());
   const std::string usage = fmt::format("recast {} {}", command.name, command.operands);
   if (count < command.least)
-    fail(codes::missing_argument, {.expected = usage, .found = fmt::format("{} given", count)});
+    fail(codes::missing_argument, {.expected = usage, .found = count == 0 ? "none" : fmt::format("{}", count)});
   if (count > command.most)
     fail(codes::extra_argument,
          {.expected = usage,

@@ -94,7 +94,7 @@ TEST(Parse, SuggestsTheNearestNameAndNeverRunsIt) {
 }
 
 TEST(Parse, RefusesMissingDoubledAndSuperfluousArguments) {
-  EXPECT_EQ(refusal({"convert"}).code, &codes::missing_argument);
+  EXPECT_EQ(refusal({"validate"}).code, &codes::missing_argument);
   EXPECT_EQ(refusal({"convert", "m", "-o"}).code, &codes::missing_argument);
   EXPECT_EQ(refusal({"convert", "m", "--output=", "x"}).code, &codes::missing_argument);
   EXPECT_EQ(refusal({"convert", "a", "b", "c"}).found, "\"c\"");

@@ -10,6 +10,11 @@
 
 namespace recast::cli {
 
+// The other stages have no total that is known before they end.
+static bool counts_bytes(Stage stage) {
+  return stage == Stage::quantize || stage == Stage::convert || stage == Stage::validate;
+}
+
 constexpr double redraw_every_s = 0.1;
 constexpr double event_every_s = 0.5;
 
@@ -79,7 +84,9 @@ void ProgressStream::begin(Stage stage, uint64_t total_bytes) {
   meter_.begin(stage, total_bytes, seams_.steady_s());
   emit("stage_start", {{"stage", stage_name(stage)}, {"total", total_bytes}, {"unit", "B"}});
   if (settings_.mode == ProgressMode::plain)
-    plain(fmt::format("{} start {}", stage_name(stage), bytes_text(total_bytes)));
+    plain(counts_bytes(stage) || total_bytes > 0
+              ? fmt::format("{} start {}", stage_name(stage), bytes_text(total_bytes))
+              : fmt::format("{} start", stage_name(stage)));
 }
 
 void ProgressStream::advance(Stage stage, uint64_t bytes, std::string_view item) {

@@ -97,8 +97,9 @@ std::string verified_text(const json::Value& report) {
   const std::string level = text_at(report, {"verification", "level"});
   if (level.empty() || level == "none") return level.empty() ? "" : "hashes only";
   const uint64_t tensors = number_at(report, {"verification", "tensors"});
-  std::string out = level;
-  if (tensors) out += fmt::format(": {} against the source", plural(tensors, "tensor"));
+  // A byte copy is compared by its hashes alone.
+  if (tensors == 0) return level == "structure" ? level : "hashes and structure";
+  std::string out = fmt::format("{}: {} against the source", level, plural(tensors, "tensor"));
   if (at(report, {"verification", "max_error"}))
     out += fmt::format(", largest relative RMSE {:.4g}",
                        real_at(report, {"verification", "max_error"}));

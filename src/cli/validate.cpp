@@ -91,6 +91,9 @@ int run_validate(Session& session) {
     session.print(validate_text(validation, path, session.out()));
   else if (session.quiet() == 1)
     session.print(validation.valid ? "valid\n" : "invalid\n");
+  if (!session.json() && session.quiet() > 0)
+    for (const Finding& finding : validation.findings)
+      if (finding.code->kind != ErrorKind::warning) session.show(finding);
   return verdict(validation);
 }
 
@@ -104,7 +107,7 @@ const Command validate_command = {
     .least = 1,
     .most = 1,
     .examples = {{{"validate model.gguf", "exit 0: valid, 1: not"},
-                  {"validate ./Qwen3-8B --checksum", "compare hashes, too"},
+                  {"validate ./Qwen2-7B --checksum", "compare hashes, too"},
                   {"validate tokenizer.json --json", "findings for programs"}}},
     .frequent = "from checksum manifest all json strict quiet",
     .options = rows,

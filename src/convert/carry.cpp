@@ -83,7 +83,7 @@ std::optional<MetaValue> list_of(MetaType element, const json::Array& items) {
 
 }  // namespace
 
-void carry_config(const json::Value& config, const Architecture& arch, const Checkpoint& source,
+void carry_config(const json::Value& config, const ModelFacts& model, const Checkpoint& source,
                   Metadata& metadata, std::vector<std::string>& kept) {
   const auto carry = [&](std::string_view key) {
     const json::Value* value = config.find(key);
@@ -92,10 +92,13 @@ void carry_config(const json::Value& config, const Architecture& arch, const Che
                  MetaValue::string(json::write(*value)));
     kept.push_back(fmt::format("{} (as {}{})", key, config_prefix, key));
   };
-  for (const std::string_view key :
-       {"architectures", "model_type", "transformers_version", "rope_parameters", "rope_scaling"})
+  for (const std::string_view key : {"architectures", "model_type", "transformers_version"})
     carry(key);
-  for (const std::string& key : unmapped_config_keys(arch, config)) carry(key);
+  const Rope& rope = model.rope;
+  if (rope.type == "llama3" || rope.type == "dynamic" || rope.mscale || rope.mscale_all_dim ||
+      !rope.unknown.empty())
+    for (const std::string_view key : {"rope_parameters", "rope_scaling"}) carry(key);
+  for (const std::string& key : unmapped_config_keys(*model.arch, config)) carry(key);
   if (source.generation_config.is_object())
     metadata.set(generation_key, MetaValue::string(json::write(source.generation_config)));
 }
@@ -186,8 +189,11 @@ void add_provenance(const Request& request, const Checkpoint& source, const Arch
     const bool is_path = name == "model-config" || name == "tokenizer";
     // Spelled in many ways, and often not at all: what they come to is recorded instead.
     const bool resolved = name == "to" || name == "from" || name == "quant" || name == "precision";
-    if (row && row->acts_on_bytes && !resolved)
-      options.set(name, is_path ? json::Value(true) : json::Value(value));
+    if (!row || !row->acts_on_bytes || resolved) continue;
+    if (is_path)
+      options.set(name, true);
+    else
+      add_given(options, name, value);
   }
   if (request.quant) options.set("quant", request.quant->name);
   if (request.precision) options.set("precision", request.precision->name);

@@ -121,7 +121,10 @@ std::string utc_now() {
 void warn_of_losses(const Plan& plan, const Execution& execution, std::vector<Finding>& warnings,
                     Progress& progress) {
   const auto warn = [&](const ErrorCode& code, const PlanItem& item, std::string found) {
-    Error warning(code, {.where = tensor_where(item.name), .found = std::move(found),
+    // The file that is blamed is the source, so the tensor is called what it is called there.
+    const auto& sources = plan.target.origins[static_cast<size_t>(item.tensor)].sources;
+    const std::string& name = sources.size() == 1 ? sources.front() : item.name;
+    Error warning(code, {.where = tensor_where(name), .found = std::move(found),
                          .file = plan.request.options.source});
     progress.warn(warning);
     warnings.push_back(std::move(warning));
@@ -141,7 +144,8 @@ void warn_of_losses(const Plan& plan, const Execution& execution, std::vector<Fi
                            : "now infinite",
                        c.first_overflow_value));
     if (c.underflow > 0 && is_float)
-      warn(codes::underflow, item, fmt::format("{} values", c.underflow));
+      warn(codes::underflow, item,
+           fmt::format("{} {}", c.underflow, c.underflow == 1 ? "value" : "values"));
   }
 }
 

@@ -1,7 +1,10 @@
 #include "recast/inspect.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 
 #include "arch/recognise.h"
@@ -146,6 +149,16 @@ json::Value tensor_document(const Tensor& tensor) {
   return row;
 }
 
+namespace {
+
+// The shortest number that rounds to this f32: 1e-05, not 9.999999747378752e-06.
+double shortest(double value, MetaType type) {
+  if (type != MetaType::f32 || !std::isfinite(value)) return value;
+  return std::strtod(fmt::format("{}", static_cast<float>(value)).c_str(), nullptr);
+}
+
+}  // namespace
+
 json::Value metadata_document(const MetaValue& value, bool full) {
   const MetaValue::Array* array = value.as_array();
   if (!array) {
@@ -153,14 +166,19 @@ json::Value metadata_document(const MetaValue& value, bool full) {
     if (const auto flag = value.as_bool()) return *flag;
     if (const auto* n = std::get_if<int64_t>(&value.data)) return *n;
     if (const auto* n = std::get_if<uint64_t>(&value.data)) return *n;
-    return std::get<double>(value.data);
+    return shortest(std::get<double>(value.data), value.type);
   }
   const bool whole = full || value.array_size() <= shown_items;
   json::Array items = std::visit(
       [&](const auto& from) {
         json::Array out;
         const size_t n = whole ? from.size() : shown_items;
-        for (size_t i = 0; i < n; ++i) out.emplace_back(from[i]);
+        for (size_t i = 0; i < n; ++i) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(from[i])>, double>)
+            out.emplace_back(shortest(from[i], value.element));
+          else
+            out.emplace_back(from[i]);
+        }
         return out;
       },
       *array);

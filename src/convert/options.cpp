@@ -69,7 +69,7 @@ std::string format_key_value(std::string_view text) {
   return std::string(text);
 }
 
-constexpr std::string_view precision_choices = "f32 f16 bf16 int8 mixed";
+constexpr std::string_view precision_choices = "f32 f16 bf16 int8";
 
 // Stored under the codec's own name, so that the synonyms end here.
 std::string precision(std::string_view text) {
@@ -86,16 +86,11 @@ std::string precision(std::string_view text) {
 std::string split_method(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos)
-    bad_value("METHOD:N, such as tensors:128, size:2G or layer:4", text);
+    bad_value("METHOD:N, such as tensors:128 or size:2G", text);
   const std::string_view rest = text.substr(colon + 1);
-  const std::string method(choice(text.substr(0, colon), "tensors size layer"));
+  const std::string method(choice(text.substr(0, colon), "tensors size"));
   if (method == "size") positive_size(rest);
   if (method == "tensors") count_from(rest, 1, INT32_MAX);
-  if (method == "layer") {
-    const size_t overlap = std::min(rest.find(':'), rest.size());
-    count_from(rest.substr(0, overlap), 1, INT32_MAX);
-    if (overlap < rest.size()) count_from(rest.substr(overlap + 1), 0, INT32_MAX);
-  }
   return fmt::format("{}:{}", method, rest);
 }
 
@@ -151,6 +146,9 @@ constexpr OptionRow rows[] = {
      [](Options& o, Text v) { o.pre = not_empty(v); }},
     {"context-length", 0, "", "N", "the source's", "Model", "context length to record", "", false,
      true, [](Options& o, Text v) { o.context_length = count_from(v, 1, INT32_MAX); }},
+    {"rope-scaling", 0, "", "TYPE:FACTOR", "the source's", "Model",
+     "linear, dynamic or yarn, for a longer context", "", false, true,
+     [](Options& o, Text v) { o.rope_scaling = not_empty(v); }},
 
     {"preserve-metadata", 0, "", "", "on", "Metadata", "carry over metadata and side files", "",
      false, true, [](Options& o, Text) { o.preserve_metadata = true; }},
@@ -173,8 +171,8 @@ constexpr OptionRow rows[] = {
     {"checksum", 0, "", "", "off", "Metadata", "SHA-256 of each file in the manifest", "", false,
      false, [](Options& o, Text) { o.checksum = true; }},
 
-    {"split", 0, "", "METHOD:N", "none", "Splitting", "tensors:N, size:SIZE or layer:N per file",
-     "", false, true, [](Options& o, Text v) { o.split = split_method(v); }},
+    {"split", 0, "", "METHOD:N", "none", "Splitting", "tensors:N or size:SIZE per file", "",
+     false, true, [](Options& o, Text v) { o.split = split_method(v); }},
     {"split-max-size", 0, "", "SIZE", "none", "Splitting", "same as --split size:SIZE", "", false,
      true, [](Options& o, Text v) { o.split_max_size = positive_size(v); }},
     {"shard-size", 0, "", "SIZE", "5GB", "Splitting", "most bytes of a safetensors shard", "",
@@ -253,6 +251,15 @@ std::span<const OptionRow> convert_options() { return rows; }
 void set_option(ConvertOptions& options, const OptionRow& row, std::string_view value) {
   row.set(options, value);
   options.given.emplace_back(row.name, value);
+}
+
+void add_given(json::Value& document, std::string_view name, std::string_view value) {
+  const OptionRow* row = find_option(name);
+  json::Value* earlier = row && row->repeats ? document.find(name) : nullptr;
+  if (!earlier) return document.set(name, value);
+  json::Array list = earlier->as_array() ? *earlier->as_array() : json::Array{*earlier};
+  list.emplace_back(value);
+  *earlier = std::move(list);
 }
 
 const OptionRow* find_option(std::string_view name) {

@@ -28,6 +28,9 @@ std::span<const OptionRow> convert_options();
 void set_option(ConvertOptions& options, const OptionRow& row, std::string_view value);
 const OptionRow* find_option(std::string_view name);  // by name, alias or with '_' for '-'
 
+// Adds an option that was given to a document: the values of one that repeats are an array.
+void add_given(json::Value& document, std::string_view name, std::string_view value);
+
 // "4G", "512MiB", "5GB", "1048576" to bytes: K M G T are powers of 1000 with B, of 1024 with iB or
 // alone. Throws bad_value.
 uint64_t parse_size(std::string_view text);

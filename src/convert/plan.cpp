@@ -234,7 +234,10 @@ OutputOptions output_options(const Plan& plan) {
   out.make_folders = o.mkdir;
   out.follow_links = o.follow;
   out.skip_disk_check = o.skip_disk_check;
-  for (const auto& [name, file] : plan.source->files) out.inputs.push_back(file->fingerprint());
+  for (const auto& [name, file] : plan.source->files) {
+    out.inputs.push_back(file->fingerprint());
+    out.input_names.push_back(file->name());
+  }
   out.journal = o.journal.has_value() || plan.output_bytes() > (uint64_t{1} << 30);
   if (o.journal) out.journal_batch_bytes = *o.journal;
   out.restart = o.restart;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "arch/architecture.h"
+#include "convert/options.h"
 
 namespace recast {
 
@@ -140,7 +141,7 @@ json::Value error_document(const Error& error) {
 
 Report plan_report(const Plan& plan) {
   json::Value options{json::Object{}};
-  for (const auto& [name, value] : plan.request.options.given) options.set(name, value);
+  for (const auto& [name, value] : plan.request.options.given) add_given(options, name, value);
   json::Array mapped, warnings;
   for (const auto& [from, to] : plan.target.mapped)
     mapped.push_back(object({{"from", from}, {"to", to}}));

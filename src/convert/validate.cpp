@@ -108,6 +108,8 @@ class Validator {
     std::vector<Finding> warnings;
     const Recognition known = recognise(model_, "");
     if (!known.arch) return;
+    // A GGUF may be a vocabulary alone: there is nothing that the config could contradict.
+    if (model_.convention == Convention::gguf && model_.tensors.empty()) return;
     try {
       const bool hf = model_.convention == Convention::hf;
       if (hf && !model_.config.is_object()) return;

@@ -68,14 +68,14 @@ std::vector<std::string> list_templates(const Source& source) {
 
 // The method by which the config says that weights are packed; empty when they are not.
 std::string quantization_of(const json::Value& config) {
-  if (const json::Value* method = config.find("quantization_config");
-      method && !method->is_null()) {
-    const json::Value* name = method->find("quant_method");
-    const std::string* text = name ? name->as_string() : nullptr;
-    return text ? *text : "unnamed";
-  }
+  const json::Value* method = config.find("quantization_config");
+  if (method && method->is_null()) method = nullptr;
+  const json::Value* name = method ? method->find("quant_method") : nullptr;
+  if (name && name->as_string()) return *name->as_string();
+  // MLX writes it twice, the second time under the usual key and without the name of a method.
   const json::Value* mlx = config.find("quantization");
-  return mlx && mlx->is_object() ? "MLX groups" : "";
+  if (mlx && mlx->is_object()) return "MLX groups";
+  return method ? "unnamed" : "";
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ void refuse_same_file(const OutputOptions& options, const OutputPlace& place,
                       const std::string& name) {
   struct stat st;
   if (system_calls().stat(place.fd.get(), name.c_str(), &st, 0) == 0)
-    refuse_input(options, st, place.shown(name), "is the same file as");
+    refuse_input(options, st, place.shown(name), "the same file as");
   else if (errno != ENOENT && errno != ELOOP)
     fail_write("look at", place.shown(name), errno);
 }
@@ -124,7 +124,7 @@ void refuse_inputs_beneath(const OutputOptions& options, int folder, const std::
     const std::string path = join_path(shown, name);
     if (sys.stat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
       fail_write("look at", path, errno);
-    refuse_input(options, st, path, "would replace a folder that holds");
+    refuse_input(options, st, path, "a folder that holds");
     if (!S_ISDIR(st.st_mode)) continue;
     const Descriptor inner(
         sys.open(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));

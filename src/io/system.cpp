@@ -81,7 +81,10 @@ void fail_sync(std::string_view file, int error) {
 void fail_read(std::string_view action, std::string_view file, int error) {
   ErrorFacts facts{
       .where = std::string(action), .found = errno_text(error), .file = std::string(file)};
-  if (error == ENOENT || error == ENOTDIR) fail(codes::file_missing, std::move(facts));
+  if (error == ENOENT || error == ENOTDIR) {
+    facts.where.clear();  // what was to be done with it says nothing more
+    fail(codes::file_missing, std::move(facts));
+  }
   if (error == EMFILE || error == ENFILE) fail(codes::too_many_files, std::move(facts));
   if (error == ENOMEM) fail(codes::out_of_memory, std::move(facts));
   if (error == EACCES || error == EPERM) {

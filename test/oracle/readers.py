@@ -86,7 +86,8 @@ class Written:
     def llama_cpp_split(self):
         """llama.cpp loads a set from its first part and computes what it computes from one file."""
         whole = self.gguf("f16")
-        peers.convert(SOURCE, self.folder / "set.gguf", "-Q", "f16", "--split-max-size", "3M")
+        peers.recast("convert", SOURCE, "-o", self.folder / "set.gguf", "--no-manifest", "-Q", "f16",
+                     "--split-max-size", "3M")
         parts = sorted(self.folder.glob("set-*-of-*.gguf"))
         if len(parts) < 3:
             raise Differs(f"{len(parts)} parts")

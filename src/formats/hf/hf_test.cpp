@@ -157,7 +157,8 @@ TEST(Hf, QuantizedWeightsAreRefusedByTheNameOfTheMethod) {
   for (const auto& [text, name] :
        {std::pair{R"({"quantization_config":{"quant_method":"nosuch"}})", "nosuch"},
         {R"({"quantization_config":{"bits":4}})", "unnamed"},
-        {R"({"quantization":{"group_size":64,"bits":4}})", "MLX"}}) {
+        {R"({"quantization":{"group_size":64,"bits":4}})", "MLX"},
+        {R"({"quantization":{"bits":4},"quantization_config":{"bits":4}})", "MLX"}}) {
     Folder folder;
     folder.with_single();
     folder.write("config.json", text);
