@@ -176,7 +176,10 @@ struct Reader {
                                    .expected = fmt::format("1 to {}, the head width", width),
                                    .found = fmt::format("{}", turned),
                                    .file = file});
-    return static_cast<double>(turned) / static_cast<double>(width);
+    const double share = static_cast<double>(turned) / static_cast<double>(width);
+    // rope_dimensions() cuts off: a product that rounds down would lose one.
+    const bool cut = static_cast<int64_t>(share * static_cast<double>(width)) < turned;
+    return cut ? std::nextafter(share, 1.0) : share;
   }
 
   void finish() const {

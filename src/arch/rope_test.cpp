@@ -144,7 +144,19 @@ TEST(Rope, APartOfTheHeadTurnsAndComesBack) {
   EXPECT_EQ(rope_dimensions(model), 48);
   EXPECT_EQ(gguf_metadata(model).find("phi3.rope.dimension_count")->as_int(), 48);
   EXPECT_EQ(through_gguf(model).facts.real(Fact::partial_rotary), 0.75);
-  EXPECT_EQ(rope_dimensions(through_gguf(model)), 48);
+  for (int64_t width = 2; width <= 128; width += 2)
+    for (int64_t turned = 2; turned <= width; turned += 2) {
+      ModelFacts some = model;
+      some.facts.set(Fact::head_dim, width);
+      Checkpoint gguf;
+      gguf.metadata = gguf_metadata(some);
+      gguf.metadata.set("phi3.attention.key_length", MetaValue::u32(static_cast<uint32_t>(width)));
+      gguf.metadata.set("phi3.rope.dimension_count",
+                        MetaValue::u32(static_cast<uint32_t>(turned)));
+      gguf.tensors.push_back({"token_embd.weight", constant({}, {11, 0}, codec::f32)});
+      std::vector<Finding> warnings;
+      ASSERT_EQ(rope_dimensions(facts_from_gguf(phi3, gguf, nullptr, warnings)), turned) << width;
+    }
 }
 
 // Expected: the formula of modeling_rope_utils in 64-bit floats by another program.

@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "convert/carry.h"
+#include "convert/options.h"
 
 namespace recast {
 
@@ -60,12 +61,10 @@ json::Value target_part(const Plan& plan, const Sums& sums) {
 }
 
 std::string manifest_text(const Plan& plan, const Sums& sums, const RunFacts& run) {
-  json::Value options{json::Object{}};
-  for (const auto& [name, value] : plan.request.options.given) options.set(name, value);
   const json::Value document = object(
       {{"recast", RECAST_VERSION},
        {"source_path", plan.request.options.source},
-       {"options", options},
+       {"options", given_options(plan.request.options)},
        {"plan", plan.fingerprint},
        {"source", source_part(plan, sums)},
        {"target", target_part(plan, sums)},

@@ -26,6 +26,8 @@ struct OptionRow {
 std::span<const OptionRow> convert_options();
 // Sets one option and remembers in `given` that it was.
 void set_option(ConvertOptions& options, const OptionRow& row, std::string_view value);
+// What was given, by name: a text, or a list of texts for an option that repeats and did.
+json::Value given_options(const ConvertOptions& options);
 const OptionRow* find_option(std::string_view name);  // by name, alias or with '_' for '-'
 
 // "4G", "512MiB", "5GB", "1048576" to bytes: K M G T are powers of 1000 with B, of 1024 with iB or
