@@ -5,6 +5,7 @@
 #   usage: test/bare/run.sh FOLDER [demo|test|shared]...
 # demo: ./demo.sh twice; test: ./test.sh without reference data; shared: ./test.sh with the data of
 # $RECAST_SHARED (default ../shared), then ./test.sh --run. Default: all three, in this order.
+# With $RECAST_ORACLES set, the shared step borrows the runtimes in that folder and installs none.
 # FOLDER (about 5 GB) is kept: a second run starts from a fresh copy of the same bare system.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -59,6 +60,10 @@ for step; do
     test) within ./test.sh ;;
     shared)
       mount --bind "$shared" "$root/recast/shared"
+      if [ -n "${RECAST_ORACLES:-}" ]; then
+        mkdir -p "$root/root/.cache/recast/oracles"
+        mount --bind "$RECAST_ORACLES" "$root/root/.cache/recast/oracles"
+      fi
       within "CI=true ./test.sh"
       within "unshare --net ./test.sh --run" ;;
     *) echo "no step $step" >&2; exit 2 ;;
