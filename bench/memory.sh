@@ -13,9 +13,9 @@ machine
 commands=("cp to a hole" "$(printf '%q ' cp --sparse=always "$large/model.safetensors" "$out")")
 for budget in ${BUDGETS:-64MiB 256MiB 1GiB}; do
   commands+=("q4_0 -j 2 --memory $budget"
-    "$(convert "$large" -t gguf -Q q4_0 -j 2 --memory "$budget" -o "$out")")
+    "$(convert "$large" -t gguf -Q q4_0 --pure -j 2 --memory "$budget" -o "$out")")
 done
-limited=$(convert "$small" -t gguf -Q q4_0 -j 2 --memory 256MiB -o "$out")
+limited=$(convert "$small" -t gguf -Q q4_0 --pure -j 2 --memory 256MiB -o "$out")
 commands+=("${SMALL_GIGABYTES:-6} GB, ulimit -v 1 GiB"
   "$(printf '%q ' bash -c "ulimit -v 1048576; exec $limited")")
 measure --memory --before "$(printf '%q ' rm -f "$out")" "${commands[@]}"

@@ -11,5 +11,5 @@ for command in "convert $bard -o b.gguf -Q q8_0" "convert $bard -o b.gguf" \
   [ -s "$out" ] || [ -s "$err" ] || fail "no output of $command"
   clean "$command"
 done
-expect_exit 0 recast inspect a.gguf --color always  # the check above can fail
+expect_exit 0 recast validate a.gguf --color always  # the check above can fail
 grep -qP '\x1b' "$out" || fail "--color always does nothing"

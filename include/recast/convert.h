@@ -33,6 +33,7 @@ struct ConvertOptions {
   bool no_tokenizer = false;
   std::string pre;           // pre-tokenizer name of GGUF
   int64_t context_length = 0;
+  std::string rope_scaling;  // TYPE:FACTOR
   bool preserve_metadata = true;
   std::vector<std::string> metadata;       // KEY=VALUE
   std::vector<std::string> format_option;  // FORMAT.KEY=VALUE

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <numbers>
 
@@ -241,6 +242,27 @@ void read_rope_config(const json::Value& config, const std::string& file, ModelF
                         .as_double()
                         .value());
   check_rope(file, model);
+}
+
+void set_rope_scaling(std::string_view text, ModelFacts& model) {
+  const std::string where = "--rope-scaling " + printable(text);
+  const size_t colon = text.find(':');
+  const std::string_view type = text.substr(0, colon);
+  const std::string number(colon == std::string_view::npos ? "" : text.substr(colon + 1));
+  if (type == "longrope")
+    fail(codes::rope_scaling_lists, {.where = where});
+  char* end = nullptr;
+  const double factor = std::strtod(number.c_str(), &end);
+  const bool known = type == "linear" || type == "dynamic" || type == "yarn";
+  if (!known || number.empty() || *end != '\0' || !(factor > 1) || !std::isfinite(factor))
+    fail(codes::bad_value, {.where = where,
+                            .expected = "linear:F, dynamic:F or yarn:F with a factor F above 1",
+                            .found = printable(text)});
+  if (!model.arch->rope)
+    fail(codes::no_effect_refused,
+         {.where = where, .found = fmt::format("{} has no rotary positions", model.arch->name)});
+  model.rope = Rope{.type = std::string(type), .factor = factor};
+  model.rope.original_context = model.facts.integer(Fact::context);
 }
 
 void write_rope_config(const ModelFacts& model, json::Value& config) {

@@ -15,6 +15,11 @@ void read_rope_config(const json::Value& config, const std::string& file, ModelF
 // Both spellings: rope_parameters, and rope_theta with rope_scaling.
 void write_rope_config(const ModelFacts& model, json::Value& config);
 
+// TYPE:FACTOR of --rope-scaling: linear, dynamic or yarn with a factor above 1, laid over what the
+// model says; the context it was trained with becomes the original one. Throws bad_value, and
+// unsupported for longrope, whose factors no single number gives.
+void set_rope_scaling(std::string_view text, ModelFacts& model);
+
 // The rope.* keys of GGUF, and back. `tensors` are the checkpoint's, for the factor tensors.
 void write_rope_metadata(const ModelFacts& model, const std::string& prefix, Metadata& metadata);
 void read_rope_metadata(const Checkpoint& source, const std::string& prefix, ModelFacts& model,

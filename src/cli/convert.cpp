@@ -53,7 +53,9 @@ ConvertOptions read_options(const Parsed& parsed) {
       throw;
     }
   }
-  options.source = parsed.operands[0];
+  if (parsed.operands.empty() && options.apply.empty())
+    fail(codes::missing_argument, {.expected = "recast convert SOURCE [-o DEST | DEST]"});
+  if (!parsed.operands.empty()) options.source = parsed.operands[0];
   if (parsed.operands.size() < 2) return options;
   const bool by_flag = std::any_of(parsed.given.begin(), parsed.given.end(), [](const Given& g) {
     return g.row->name == "output" && !g.from_environment;
@@ -63,7 +65,7 @@ ConvertOptions read_options(const Parsed& parsed) {
          {.where = "the second argument and --output",
           .found = fmt::format("\"{}\" and \"{}\"", printable(parsed.operands[1]),
                                printable(options.output))});
-  options.output = parsed.operands[1];
+  set_option(options, *recast::find_option("output"), parsed.operands[1]);
   return options;
 }
 
@@ -189,7 +191,7 @@ const Command convert_command = {
     .aliases = "c",
     .purpose = "Convert a model to another format, precision or shard layout",
     .operands = "SOURCE [-o DEST | DEST]",
-    .least = 1,
+    .least = 0,
     .most = 2,
     .examples = {{{"convert ./Qwen3-8B -o qwen3-8b.gguf", "keep the source precision"},
                   {"convert ./Qwen3-8B -t gguf:Q4_0", "quantize, derive the name"},

@@ -118,7 +118,7 @@ int Session::finish(int code) const {
 ProgressMode Session::progress_mode() const {
   const size_t choice = choice_of(parsed_, "progress");
   if (choice > 0) return static_cast<ProgressMode>(choice - 1);
-  if (quiet() > 0) return ProgressMode::none;
+  if (quiet() > 0 || json_errors()) return ProgressMode::none;
   return err_.is_terminal && !verbose() ? ProgressMode::bar : ProgressMode::plain;
 }
 

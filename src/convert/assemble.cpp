@@ -8,6 +8,7 @@
 #include "arch/canonical.h"
 #include "arch/facts.h"
 #include "arch/recognise.h"
+#include "arch/rope.h"
 #include "codec/codecs.h"
 #include "convert/carry.h"
 #include "convert/float_types.h"
@@ -87,7 +88,10 @@ class Assembler {
     config_file_ = source_.config_file.empty() ? request_.model_config_file : source_.config_file;
     if (request_.from == request_.to && !request_.asks_for_change()) return copy();
     const bool crosses = source_.convention != request_.to->convention;
-    if (crosses || request_.to->holds_config) recognise_or_refuse(crosses);
+    const bool positions = options_.context_length > 0 || !options_.rope_scaling.empty();
+    if (crosses || request_.to->holds_config || positions)
+      recognise_or_refuse(crosses || (positions && to_gguf()));
+    if (positions && target_.arch) set_positions();
     if (crosses)
       cross();
     else
@@ -154,6 +158,18 @@ class Assembler {
     }
     for (const std::string& assumption : facts_.assumptions)
       target_.assumptions.push_back(assumption);
+  }
+
+  // the target's own field for the context, and the scaling that gives a longer one meaning.
+  void set_positions() {
+    const int64_t trained = facts_.facts.integer(Fact::context);
+    if (!options_.rope_scaling.empty()) set_rope_scaling(options_.rope_scaling, facts_);
+    if (options_.context_length == 0) return;
+    facts_.facts.set(Fact::context, options_.context_length);
+    if (options_.context_length > trained && facts_.rope.type == "default")
+      warnings().push_back(Error(codes::context_beyond_training,
+                                 {.where = fmt::format("--context-length {}", options_.context_length),
+                                  .expected = fmt::format("at most {}, the trained length", trained)}));
   }
 
   // Another convention: names and forms through the roles of the architecture.
@@ -272,9 +288,9 @@ class Assembler {
   const std::vector<Tensor>& out_tensors() const { return target_.checkpoint.tensors; }
 
   void gguf_metadata_from_hf() {
+    if (!options_.rope_scaling.empty()) write_rope_config(facts_, config_);
     warn_of_runtime(facts_, config_, config_file_, warnings());
     Facts& f = facts_.facts;
-    if (options_.context_length > 0) f.set(Fact::context, options_.context_length);
     std::optional<VocabularyResult> tokenizer = read_tokenizer(
         request_, source_, config_, std::string(facts_.arch->name), f.integer(Fact::vocab));
     const json::Value card = read_card(source_, warnings());
@@ -305,7 +321,7 @@ class Assembler {
     }
     if (options_.preserve_metadata) restore_gguf_keys(source_, metadata);
     if (options_.preserve_metadata)
-      carry_config(config_, *facts_.arch, source_, metadata, target_.kept);
+      carry_config(config_, facts_, source_, metadata, target_.kept);
     for (const SideFile& side : source_.side_files)
       note_side_file(side.name, tokenizer ? tokenizer->files_used : std::vector<std::string>{});
   }
@@ -324,11 +340,14 @@ class Assembler {
       metadata.set("general.quantization_version", MetaValue::u32(2));
       metadata.set("general.file_type", MetaValue::u32(file_type_number()));
     }
-    if (options_.context_length > 0)
-      if (const MetaValue* arch = metadata.find("general.architecture"))
-        if (const std::string* name = arch->as_string())
-          metadata.set(*name + ".context_length",
-                       MetaValue::u32(static_cast<uint32_t>(options_.context_length)));
+    if (options_.context_length > 0 || !options_.rope_scaling.empty()) {
+      const std::string prefix = std::string(facts_.arch->gguf) + ".";
+      metadata.set(prefix + "context_length",
+                   MetaValue::u32(static_cast<uint32_t>(facts_.facts.integer(Fact::context))));
+      write_rope_metadata(facts_, prefix, metadata);
+      for (const std::string_view key : {"src.hf.rope_parameters", "src.hf.rope_scaling"})
+        metadata.erase(key);
+    }
     if (!options_.preserve_metadata)
       for (const auto& [key, value] : std::vector<Metadata::Entry>(metadata.entries()))
         if (key.starts_with("src.")) metadata.erase(key);
@@ -346,6 +365,8 @@ class Assembler {
     if (options_.context_length > 0 && config_.is_object() && target_.arch)
       config_.set(key_spelling(*target_.arch, Fact::context, Convention::hf),
                   options_.context_length);
+    if (!options_.rope_scaling.empty() && config_.is_object() && target_.arch)
+      write_rope_config(facts_, config_);
     if (request_.to->holds_config) out().config = config_;
     for (const auto& [key, value] : override_pairs(options_.metadata))
       out().metadata.set(key, MetaValue::string(value));

@@ -83,7 +83,7 @@ std::optional<MetaValue> list_of(MetaType element, const json::Array& items) {
 
 }  // namespace
 
-void carry_config(const json::Value& config, const Architecture& arch, const Checkpoint& source,
+void carry_config(const json::Value& config, const ModelFacts& model, const Checkpoint& source,
                   Metadata& metadata, std::vector<std::string>& kept) {
   const auto carry = [&](std::string_view key) {
     const json::Value* value = config.find(key);
@@ -92,10 +92,13 @@ void carry_config(const json::Value& config, const Architecture& arch, const Che
                  MetaValue::string(json::write(*value)));
     kept.push_back(fmt::format("{} (as {}{})", key, config_prefix, key));
   };
-  for (const std::string_view key :
-       {"architectures", "model_type", "transformers_version", "rope_parameters", "rope_scaling"})
+  for (const std::string_view key : {"architectures", "model_type", "transformers_version"})
     carry(key);
-  for (const std::string& key : unmapped_config_keys(arch, config)) carry(key);
+  const Rope& rope = model.rope;
+  if (rope.type == "llama3" || rope.type == "dynamic" || rope.mscale || rope.mscale_all_dim ||
+      !rope.unknown.empty())
+    for (const std::string_view key : {"rope_parameters", "rope_scaling"}) carry(key);
+  for (const std::string& key : unmapped_config_keys(*model.arch, config)) carry(key);
   if (source.generation_config.is_object())
     metadata.set(generation_key, MetaValue::string(json::write(source.generation_config)));
 }
@@ -187,10 +190,8 @@ json::Value acting_options(const Request& request) {
     json::Array given;
     for (const auto& [name, value] : request.options.given)
       if (name == row.name) given.emplace_back(value);
-    if (row.name == "to") {
-      set_name("to", request.to->name);
-    } else if (row.name == "from") {
-      set_name("from", given.empty() ? "" : request.from->name);
+    if (row.name == "to" || row.name == "from") {
+      continue;  // recast.source.format and the file itself say it
     } else if (row.name == "quant") {
       set_name("quant", request.quant ? request.quant->name : "");
     } else if (row.name == "precision") {

@@ -12,7 +12,9 @@
 namespace recast {
 
 // config.json and generation_config.json members that a GGUF has no key for: src.hf.KEY.
-void carry_config(const json::Value& config, const Architecture& arch, const Checkpoint& source,
+// Positions are carried only where the rope.* keys cannot say them: a key that is edited later by
+// another program must not be overruled by an old copy.
+void carry_config(const json::Value& config, const ModelFacts& model, const Checkpoint& source,
                   Metadata& metadata, std::vector<std::string>& kept);
 // The members that carry_config stored, as an object; empty when there are none.
 json::Value restore_config(const Metadata& metadata);

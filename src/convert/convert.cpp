@@ -135,7 +135,11 @@ void warn_of_losses(const Plan& plan, const Execution& execution, std::vector<Fi
     const bool is_float = item.value->codec().kind == CodecKind::floating;
     if (c.overflow > 0 && is_float)
       warn(codes::overflow_clamped, item,
-           fmt::format("{} values, {}", c.overflow, plan.request.options.allow_overflow));
+           fmt::format("{} values ({}), the first {}", c.overflow,
+                       plan.request.options.allow_overflow == "clamp"
+                           ? fmt::format("now {}", item.value->codec().max_finite)
+                           : "now infinite",
+                       c.first_overflow_value));
     if (c.underflow > 0 && is_float)
       warn(codes::underflow, item, fmt::format("{} values", c.underflow));
   }

@@ -26,6 +26,8 @@ void add_census(FloatCensus& sum, const FloatCensus& part) {
   const auto first = [](int64_t& a, int64_t b) {
     if (b >= 0 && (a < 0 || b < a)) a = b;
   };
+  if (part.first_overflow >= 0 && (sum.first_overflow < 0 || part.first_overflow < sum.first_overflow))
+    sum.first_overflow_value = part.first_overflow_value;
   first(sum.first_nonfinite, part.first_nonfinite);
   first(sum.first_overflow, part.first_overflow);
 }
@@ -200,7 +202,8 @@ class Executor {
            {.where = fmt::format("{}{}", tensor_where(item.name),
                                  place_in(shape, census.first_overflow)),
             .expected = fmt::format("at most {} in {}", codec.max_finite, codec.name),
-            .found = fmt::format("{} values beyond it", census.overflow)});
+            .found = fmt::format("{}; {} such values in this step",
+                                census.first_overflow_value, census.overflow)});
     if (quantizes(item) && census.nan + census.infinite > 0 && !o.allow_nonfinite)
       fail(codes::nonfinite,
            {.where = fmt::format("{}{}", tensor_where(item.name),
@@ -224,41 +227,79 @@ Execution execute(const Plan& plan, Output& output, Progress& progress, std::sto
   return Executor(plan, output, progress).run(stop);
 }
 
+namespace {
+
+// Reads what stands in the files, piece by piece, and compares every step with what was written.
+class ReadBack {
+ public:
+  ReadBack(const Plan& plan, const Execution& execution, const Output& output, Progress& progress)
+      : plan_(plan), execution_(execution), progress_(progress) {
+    for (size_t f = 0; f < plan.layout.files.size(); ++f) files_.push_back(output.reopen(f));
+    // Steps of one item stand in a row: [first_[i], first_[i + 1]).
+    first_.assign(plan.items.size() + 1, plan.steps.size());
+    for (size_t s = plan.steps.size(); s-- > 0;) first_[plan.steps[s].item] = s;
+    for (size_t i = plan.items.size(); i-- > 0;) first_[i] = std::min(first_[i], first_[i + 1]);
+  }
+
+  std::vector<Hash128> run() {
+    uint64_t total = 0;
+    for (const Step& step : plan_.steps) total += step.bytes;
+    progress_.begin(Stage::validate, total);
+    hashes_.resize(plan_.items.size());
+    parallel_for(static_cast<int64_t>(plan_.items.size()), plan_.threads,
+                 [&](int64_t i) { read_item(static_cast<size_t>(i)); });
+    return std::move(hashes_);
+  }
+
+ private:
+  // The hash of an item of one step is the step's; a longer one is hashed as a whole beside.
+  void read_item(size_t i) {
+    const bool single = first_[i + 1] - first_[i] == 1;
+    Xxh3 whole;
+    for (size_t s = first_[i]; s < first_[i + 1]; ++s) {
+      const Hash128 part = read_step(plan_.steps[s], single ? nullptr : &whole);
+      if (part != execution_.step_hashes[s])
+        fail(codes::read_back,
+             {.where = fmt::format("{}, {}", tensor_where(plan_.items[i].name),
+                                   offset_where(plan_.steps[s].offset)),
+              .file = plan_.path_of(plan_.steps[s].file)});
+      if (single) hashes_[i] = part;
+      progress_.advance(Stage::validate, plan_.steps[s].bytes, plan_.items[i].name);
+    }
+    if (!single) hashes_[i] = whole.digest();
+  }
+
+  Hash128 read_step(const Step& step, Xxh3* whole) const {
+    Xxh3 part;
+    for (uint64_t from = 0; from < step.bytes; from += copy_window_bytes) {
+      const uint64_t n = std::min(copy_window_bytes, step.bytes - from);
+      const Window window = files_[step.file]->window(step.offset + from, n);
+      if (!whole) {
+        part.update(window.bytes());
+        continue;
+      }
+      for (uint64_t at = 0; at < n; at += copy_piece_bytes) {
+        const auto piece = window.bytes().subspan(at, std::min(copy_piece_bytes, n - at));
+        part.update(piece);
+        whole->update(piece);
+      }
+    }
+    return part.digest();
+  }
+
+  const Plan& plan_;
+  const Execution& execution_;
+  Progress& progress_;
+  std::vector<std::shared_ptr<const File>> files_;
+  std::vector<size_t> first_;
+  std::vector<Hash128> hashes_;
+};
+
+}  // namespace
+
 std::vector<Hash128> read_back(const Plan& plan, const Execution& execution, const Output& output,
                                Progress& progress) {
-  // Steps of one item stand in a row: [first[i], first[i + 1]).
-  std::vector<size_t> first(plan.items.size() + 1, plan.steps.size());
-  for (size_t s = plan.steps.size(); s-- > 0;) first[plan.steps[s].item] = s;
-  for (size_t i = plan.items.size(); i-- > 0;) first[i] = std::min(first[i], first[i + 1]);
-  std::vector<Hash128> hashes(plan.items.size());
-  uint64_t total = 0;
-  for (const Step& step : plan.steps) total += step.bytes;
-  progress.begin(Stage::validate, total);
-  std::vector<std::shared_ptr<const File>> files;
-  for (size_t f = 0; f < plan.layout.files.size(); ++f) files.push_back(output.reopen(f));
-  parallel_for(static_cast<int64_t>(plan.items.size()), plan.threads, [&](int64_t index) {
-    const auto i = static_cast<size_t>(index);
-    const bool single = first[i + 1] - first[i] == 1;
-    Xxh3 whole;
-    for (size_t s = first[i]; s < first[i + 1]; ++s) {
-      const Step& step = plan.steps[s];
-      Xxh3 part;
-      for (uint64_t at = 0; at < step.bytes; at += slab_bytes) {
-        const uint64_t n = std::min(slab_bytes, step.bytes - at);
-        const Window window = files[step.file]->window(step.offset + at, n);
-        part.update(window.bytes());
-        if (!single) whole.update(window.bytes());
-      }
-      if (part.digest() != execution.step_hashes[s])
-        fail(codes::read_back, {.where = fmt::format("{}, {}", tensor_where(plan.items[i].name),
-                                                     offset_where(step.offset)),
-                                .file = plan.path_of(step.file)});
-      if (single) hashes[i] = part.digest();
-      progress.advance(Stage::validate, step.bytes, plan.items[i].name);
-    }
-    if (!single) hashes[i] = whole.digest();
-  });
-  return hashes;
+  return ReadBack(plan, execution, output, progress).run();
 }
 
 }  // namespace recast

@@ -151,6 +151,9 @@ constexpr OptionRow rows[] = {
      [](Options& o, Text v) { o.pre = not_empty(v); }},
     {"context-length", 0, "", "N", "the source's", "Model", "context length to record", "", false,
      true, [](Options& o, Text v) { o.context_length = count_from(v, 1, INT32_MAX); }},
+    {"rope-scaling", 0, "", "TYPE:FACTOR", "the source's", "Model",
+     "linear, dynamic or yarn, for a longer context", "", false, true,
+     [](Options& o, Text v) { o.rope_scaling = not_empty(v); }},
 
     {"preserve-metadata", 0, "", "", "on", "Metadata", "carry over metadata and side files", "",
      false, true, [](Options& o, Text) { o.preserve_metadata = true; }},

@@ -105,17 +105,45 @@ void add_steps(Plan& plan, size_t index) {
   }
 }
 
+// A file that is copied whole: its tensors as items of their own, so that they are looked at and
+// hashed as any other, and the bytes between them.
+void add_copy(Plan& plan, const LayoutCopy& copy) {
+  struct Part {
+    uint64_t offset;
+    int tensor;
+  };
+  std::vector<Part> parts;
+  const std::vector<Tensor>& tensors = plan.target.checkpoint.tensors;
+  if (plan.target.raw_copy)
+    for (size_t t = 0; t < tensors.size(); ++t)
+      if (const auto extent = tensors[t].value->extent();
+          extent && extent->file == copy.source && extent->bytes > 0)
+        parts.push_back({extent->offset, static_cast<int>(t)});
+  std::sort(parts.begin(), parts.end(),
+            [](const Part& a, const Part& b) { return a.offset < b.offset; });
+  uint64_t at = 0;
+  const auto add_rest = [&](uint64_t until) {
+    if (until <= at) return;
+    plan.items.push_back(
+        {plan.layout.files[copy.file].name,
+         stored(copy.source, at, {static_cast<int64_t>(until - at)}, codec::u8), copy.file, at, -1});
+  };
+  for (const Part& part : parts) {
+    const Tensor& tensor = tensors[static_cast<size_t>(part.tensor)];
+    add_rest(part.offset);
+    plan.items.push_back({tensor.name, tensor.value, copy.file, part.offset, part.tensor});
+    at = part.offset + tensor.bytes();
+  }
+  add_rest(copy.source->size());
+}
+
 void make_items(Plan& plan) {
   for (const LayoutPlace& p : plan.layout.places) {
     const Tensor& tensor = plan.target.checkpoint.tensors[p.tensor];
     plan.items.push_back(
         {tensor.name, tensor.value, p.file, p.offset, static_cast<int>(p.tensor)});
   }
-  for (const LayoutCopy& c : plan.layout.copies) {
-    const auto bytes = static_cast<int64_t>(c.source->size());
-    plan.items.push_back({plan.layout.files[c.file].name,
-                          stored(c.source, 0, {bytes}, codec::u8), c.file, 0, -1});
-  }
+  for (const LayoutCopy& c : plan.layout.copies) add_copy(plan, c);
   for (size_t i = 0; i < plan.items.size(); ++i) add_steps(plan, i);
 }
 
@@ -128,9 +156,10 @@ std::string plan_fingerprint(const Plan& plan) {
   std::string text = fmt::format("recast {}\n", RECAST_VERSION);
   for (const auto& [name, file] : plan.source->files) text += input_line(name, *file);
   text += header_fingerprint(*plan.source) + "\n";
-  text += json::write(acting_options(plan.request)) + "\n";
-  for (const std::string* path : {&plan.request.options.model_config, &plan.request.options.tokenizer})
-    text += *path + "\n";
+  const Request& request = plan.request;
+  text += fmt::format("{} to {}\n{}\n", request.from->name, request.to->name,
+                      json::write(acting_options(request)));
+  text += fmt::format("{}\n{}\n", request.options.model_config, request.options.tokenizer);
   for (const OutputFileSpec& file : plan.layout.files)
     text += fmt::format("{} {}\n", file.name, file.bytes);
   return xxh3_128(std::as_bytes(std::span(text))).hex();

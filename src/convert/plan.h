@@ -57,7 +57,7 @@ Plan make_plan(const ConvertOptions& options, Progress& progress);
 OutputOptions output_options(const Plan& plan);
 
 // Bytes of a step of plain data, and of the slab that a worker reads, computes and writes at once.
-inline constexpr uint64_t step_bytes = uint64_t{16} << 20;
-inline constexpr uint64_t slab_bytes = uint64_t{1} << 19;
+inline constexpr uint64_t step_bytes = uint64_t{32} << 20;
+inline constexpr uint64_t slab_bytes = uint64_t{1} << 18;
 
 }  // namespace recast

@@ -71,6 +71,17 @@ void check_effects(Request& request) {
     }
 }
 
+// Options that say how to quantize do nothing where nothing is quantized.
+void warn_without_quant(Request& request) {
+  if (request.quant || request.to->type_name(codec::q8_0).empty()) return;
+  for (const auto& [name, value] : request.options.given)
+    if (name == "pure" || name == "leave-output" || name == "allow-requantize" ||
+        name == "allow-nonfinite")
+      request.warnings.push_back(
+          Error(codes::option_no_effect,
+                {.where = fmt::format("--{}", name), .found = "no --quant is given"}));
+}
+
 bool as_flag(std::string_view text, const std::string& where) {
   if (text == "true" || text == "1" || text == "on") return true;
   if (text == "false" || text == "0" || text == "off") return false;
@@ -171,7 +182,7 @@ bool Request::asks_for_change() const {
   const ConvertOptions& o = options;
   return quant || precision || embedding || output_matrix || !o.model_type.empty() ||
          !model_config.is_null() || !o.tokenizer.empty() || o.no_tokenizer || !o.pre.empty() ||
-         o.context_length > 0 || !o.metadata.empty() || !o.split.empty() ||
+         o.context_length > 0 || !o.rope_scaling.empty() || !o.metadata.empty() || !o.split.empty() ||
          o.split_max_size > 0 || o.tensor_sums || write.alignment > 0 || vocab_only || !o.preserve_metadata ||
          std::any_of(o.given.begin(), o.given.end(),
                      [](const auto& g) { return g.first == "shard-size"; });
@@ -213,6 +224,7 @@ Request resolve(const ConvertOptions& options) {
   if (packs && request.precision && !request.quant)
     request.quant = file_type_of(*request.precision);
   check_effects(request);
+  warn_without_quant(request);
   for (const std::string& option : options.format_option) take_format_option(request, option);
   request.embedding = any_codec(request.options.embedding_type, "--embedding-type");
   request.output_matrix = any_codec(options.output_type, "--output-type");

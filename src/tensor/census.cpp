@@ -103,7 +103,9 @@ void count_large(const float* values, int64_t n, int64_t first_index, int32_t li
     else
       ++(std::isnan(value) ? census.nan : census.infinite);
     int64_t& first = finite ? census.first_overflow : census.first_nonfinite;
-    if (first < 0) first = first_index + i;
+    if (first >= 0) continue;
+    first = first_index + i;
+    if (finite) census.first_overflow_value = values[i];
   }
 }
 

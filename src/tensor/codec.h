@@ -19,6 +19,7 @@ struct FloatCensus {
   uint64_t overflow = 0;   // finite, but rounds beyond the largest finite value of the target
   uint64_t underflow = 0;  // not zero, but rounds to zero
   int64_t first_nonfinite = -1, first_overflow = -1;
+  float first_overflow_value = 0;
 };
 
 // How values are packed: one row a type. Blocks lie along the last axis of a tensor, a row is a

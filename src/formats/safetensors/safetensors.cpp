@@ -83,6 +83,7 @@ constexpr OptionEffect effects[] = {
     {"no-tokenizer", Effect::no_effect, "the file holds no tokenizer"},
     {"pre", Effect::no_effect, "pre-tokenizer names belong to GGUF"},
     {"context-length", Effect::no_effect, "the file holds no configuration"},
+    {"rope-scaling", Effect::no_effect, "the file holds no configuration"},
     {"split", Effect::refused, "--shard-size sets the size of shards"},
     {"split-max-size", Effect::refused, "--shard-size sets the size of shards"},
 };
