@@ -190,10 +190,8 @@ json::Value acting_options(const Request& request) {
     json::Array given;
     for (const auto& [name, value] : request.options.given)
       if (name == row.name) given.emplace_back(value);
-    if (row.name == "to") {
-      set_name("to", request.to->name);
-    } else if (row.name == "from") {
-      set_name("from", given.empty() ? "" : request.from->name);
+    if (row.name == "to" || row.name == "from") {
+      continue;  // recast.source.format and the file itself say it
     } else if (row.name == "quant") {
       set_name("quant", request.quant ? request.quant->name : "");
     } else if (row.name == "precision") {

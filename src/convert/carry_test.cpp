@@ -13,6 +13,11 @@ namespace {
 using namespace convert_testing;
 
 const Architecture& llama_family() { return *find_architecture("llama"); }
+ModelFacts llama_facts(std::string rope_type = "default") {
+  ModelFacts model{.arch = &llama_family()};
+  model.rope.type = std::move(rope_type);
+  return model;
+}
 
 TEST(Carry, ConfigKeysComeBackInTheirSpelling) {
   const json::Value config = json::parse(
@@ -22,7 +27,7 @@ TEST(Carry, ConfigKeysComeBackInTheirSpelling) {
       {});
   Metadata metadata;
   std::vector<std::string> kept;
-  carry_config(config, llama_family(), {}, metadata, kept);
+  carry_config(config, llama_facts("dynamic"), {}, metadata, kept);
   const json::Value back = restore_config(metadata);
   for (const char* key : {"architectures", "model_type", "rope_parameters", "my_own", "text",
                           "flag"}) {
@@ -38,7 +43,7 @@ TEST(Carry, TheGenerationConfigComesBack) {
   source.generation_config = json::parse(R"({"eos_token_id": [2, 5], "temperature": 0.60})", {});
   Metadata metadata;
   std::vector<std::string> kept;
-  carry_config(json::Value(json::Object{}), llama_family(), source, metadata, kept);
+  carry_config(json::Value(json::Object{}), llama_facts(), source, metadata, kept);
   EXPECT_TRUE(restore_config(metadata).as_object()->empty());
   Checkpoint gguf;
   gguf.metadata = metadata;

@@ -77,7 +77,6 @@ TEST(Plan, StepsCoverEveryByteOnce) {
 
 TEST(Plan, ATensorAboveAStepIsCutBetweenRows) {
   const TinyModel model;
-  const std::string folder = model.path();
   // The embedding as a hole in a file: its header is read, its weights are not.
   const std::vector<SafetensorsTensor> table = {{"big.weight", "F32", {200'000, 96}}};
   const SafetensorsLayout layout = plan_safetensors(table, {});
@@ -87,7 +86,8 @@ TEST(Plan, ATensorAboveAStepIsCutBetweenRows) {
   std::filesystem::resize_file(model / "big.safetensors", layout.file_bytes);
   const Plan plan = plan_of(options_for(model / "big.safetensors", model / "out.safetensors",
                                         {{"precision", "f16"}, {"no-manifest", ""}}));
-  EXPECT_EQ(plan.steps.size(), 3u);  // 38.4 MB
+  EXPECT_EQ(plan.steps.size(), 38'400'000 / step_bytes + 1);
+  EXPECT_GT(plan.steps.size(), 1u);
   for (const Step& step : plan.steps) EXPECT_EQ(step.begin % 96, 0);
   expect_covered(plan);
   expect_whole_items(plan);
