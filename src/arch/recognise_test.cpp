@@ -89,7 +89,7 @@ TEST(Recognise, AnUnknownArchitectureNamesTheNearest) {
   const Error nothing = error_of([] { require_architecture({}, ""); });
   EXPECT_EQ(nothing.code, &codes::unknown_architecture);
   EXPECT_EQ(nothing.found, "no name of an architecture");
-  EXPECT_EQ(nothing.expected, "one of recast list archs");
+  EXPECT_EQ(nothing.expected, "a known one");
 }
 
 }  // namespace
