@@ -164,6 +164,24 @@ struct Reader {
     if (const auto value = fallback_value(row, model.facts)) model.facts.set(row.fact, *value);
   }
 
+  // Share of a head that rotates, by the number of dimensions in a GGUF; its row stands behind that
+  // of the head width.
+  std::optional<double> turned_share(const Metadata& metadata, const std::string& prefix) const {
+    const MetaValue* value = metadata.find(prefix + "rope.dimension_count");
+    const int64_t width = model.facts.integer(Fact::head_dim);
+    if (!value || width == 0) return std::nullopt;
+    const int64_t turned = value->as_int().value_or(0);
+    if (turned < 1 || turned > width)
+      fail(codes::metadata_value, {.where = key_where(prefix + "rope.dimension_count"),
+                                   .expected = fmt::format("1 to {}, the head width", width),
+                                   .found = fmt::format("{}", turned),
+                                   .file = file});
+    const double share = static_cast<double>(turned) / static_cast<double>(width);
+    // rope_dimensions() cuts off: a product that rounds down would lose one.
+    const bool cut = static_cast<int64_t>(share * static_cast<double>(width)) < turned;
+    return cut ? std::nextafter(share, 1.0) : share;
+  }
+
   void finish() const {
     if (!missing.empty())
       fail(codes::config_key_missing,
@@ -248,6 +266,8 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
         model.facts.set(row.fact, source.find("blk.0.ffn_down.bias") != nullptr);
       } else if (row.fact == Fact::sliding_window) {
         model.facts.set(row.fact, int64_t{0});
+      } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {
+        model.facts.set(row.fact, *reader.turned_share(source.metadata, prefix));
       } else {
         reader.take_fallback(row);
         if (row.fact == Fact::rope_theta) {

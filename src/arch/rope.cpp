@@ -44,7 +44,7 @@ std::vector<double> numbers(const std::string& file, std::string_view key, const
   std::vector<double> out;
   for (const json::Value& item : *array) {
     const auto number = item.as_double();
-    if (!number) bad_rope(file, key, item, "a number");
+    if (!number || !std::isfinite(*number)) bad_rope(file, key, item, "a number");
     out.push_back(*number);
   }
   return out;
@@ -58,7 +58,7 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
   for (const RopeNumber& row : rope_numbers)
     if (key == row.key) {
       const auto number = value.as_double();
-      if (!number) bad_rope(file, key, value, "a number");
+      if (!number || !std::isfinite(*number)) bad_rope(file, key, value, "a number");
       rope.*row.member = *number;
       return;
     }
@@ -77,7 +77,8 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
     if (!rope.original_context) bad_rope(file, key, value, "an integer");
   } else if (key == "rope_theta" || key == "partial_rotary_factor") {
     const auto number = value.as_double();
-    if (!number || *number <= 0) bad_rope(file, key, value, "a positive number");
+    if (!number || !std::isfinite(*number) || *number <= 0)
+      bad_rope(file, key, value, "a positive number");
     model.facts.set(key == "rope_theta" ? Fact::rope_theta : Fact::partial_rotary, *number);
   } else {
     rope.unknown.emplace_back(key, value);

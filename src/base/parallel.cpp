@@ -1,91 +1,184 @@
 #include "base/parallel.h"
 
-#include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/info.h>
-#include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/task_arena.h>
-#include <oneapi/tbb/task_group.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <semaphore>
+#include <thread>
+#include <vector>
 
+// Plain threads over one counter: a step takes milliseconds, so a scheduler has nothing to gain here,
+// and a race detector sees every hand-over, which it cannot inside an uninstrumented library.
 namespace recast {
 
-namespace tbb = oneapi::tbb;
+namespace {
 
-int default_threads() { return std::max(1, tbb::info::default_concurrency()); }
+// Keeps the first exception of several threads and tells the others to stop.
+class FirstFailure {
+ public:
+  bool happened() const { return happened_; }
+  void catch_current() {
+    std::lock_guard lock(mutex_);
+    if (!first_) first_ = std::current_exception();
+    happened_ = true;
+  }
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  std::atomic<bool> happened_{false};
+  std::mutex mutex_;
+  std::exception_ptr first_;
+};
+
+// What a step took from the budget, given back whatever way it ends.
+class Taken {
+ public:
+  Taken(MemoryBudget& budget, uint64_t bytes) : budget_(budget), bytes_(bytes) {}
+  ~Taken() { budget_.give(bytes_); }
+  Taken(const Taken&) = delete;
+  Taken& operator=(const Taken&) = delete;
+
+ private:
+  MemoryBudget& budget_;
+  uint64_t bytes_;
+};
+
+struct Admitted {
+  int64_t index;
+  uint64_t bytes;
+};
+
+// Admitted steps on their way to the workers. One thread puts, any takes.
+class Queue {
+ public:
+  void put(Admitted step) {
+    {
+      std::lock_guard lock(mutex_);
+      steps_.push_back(step);
+    }
+    ready_.notify_one();
+  }
+  void close() {
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    ready_.notify_all();
+  }
+  // False when the queue is closed and empty.
+  bool take(Admitted& step) {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [&] { return closed_ || next_ < steps_.size(); });
+    if (next_ == steps_.size()) return false;
+    step = steps_[next_++];
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::vector<Admitted> steps_;
+  size_t next_ = 0;
+  bool closed_ = false;
+};
+
+// Lets the workers end whatever way the dispatcher does.
+class Closing {
+ public:
+  explicit Closing(Queue& queue) : queue_(queue) {}
+  ~Closing() { queue_.close(); }
+  Closing(const Closing&) = delete;
+  Closing& operator=(const Closing&) = delete;
+
+ private:
+  Queue& queue_;
+};
+
+int64_t admit_serially(int64_t count, MemoryBudget& budget, const std::stop_token& stop,
+                       const std::function<uint64_t(int64_t)>& cost,
+                       const std::function<void(int64_t)>& body) {
+  int64_t done = 0;
+  for (; done < count && !stop.stop_requested(); ++done) {
+    const uint64_t bytes = cost(done);
+    budget.take(bytes);
+    const Taken taken(budget, bytes);
+    body(done);
+  }
+  return done;
+}
+
+}  // namespace
+
+int default_threads() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
 
 void parallel_for(int64_t count, int threads, const std::function<void(int64_t)>& body) {
   if (threads <= 1 || count <= 1) {
     for (int64_t i = 0; i < count; ++i) body(i);
     return;
   }
-  const tbb::global_control allowed(tbb::global_control::max_allowed_parallelism,
-                                    static_cast<size_t>(threads));
-  tbb::task_arena arena(threads);
-  arena.execute([&] {
-    tbb::parallel_for(tbb::blocked_range<int64_t>(0, count, 1),
-                      [&](const tbb::blocked_range<int64_t>& range) {
-                        for (int64_t i = range.begin(); i < range.end(); ++i) body(i);
-                      },
-                      tbb::simple_partitioner());
-  });
+  std::atomic<int64_t> next{0};
+  FirstFailure failure;
+  const auto work = [&] {
+    for (int64_t i; !failure.happened() && (i = next++) < count;) {
+      try {
+        body(i);
+      } catch (...) {
+        failure.catch_current();
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (int64_t t = 1; t < std::min<int64_t>(threads, count); ++t) workers.emplace_back(work);
+    work();
+  }
+  failure.rethrow();
 }
 
 int64_t parallel_admit(int64_t count, int threads, MemoryBudget& budget, std::stop_token stop,
                        const std::function<uint64_t(int64_t)>& cost,
                        const std::function<void(int64_t)>& body) {
-  if (threads <= 1) {
-    int64_t done = 0;
-    for (; done < count && !stop.stop_requested(); ++done) {
-      const uint64_t bytes = cost(done);
-      budget.take(bytes);
-      try {
-        body(done);
-      } catch (...) {
-        budget.give(bytes);
-        throw;
+  if (threads <= 1) return admit_serially(count, budget, stop, cost, body);
+  Queue queue;
+  FirstFailure failure;
+  std::counting_semaphore<> idle(threads);  // a step waits in memory only when a worker is free
+  const auto work = [&] {
+    for (Admitted step; queue.take(step);) {
+      {
+        const Taken taken(budget, step.bytes);
+        try {
+          if (!failure.happened()) body(step.index);
+        } catch (...) {
+          failure.catch_current();
+        }
       }
-      budget.give(bytes);
+      idle.release();
     }
-    return done;
-  }
-  // oneTBB starts one worker less than there are cores unless it is told that more may run.
-  const tbb::global_control allowed(tbb::global_control::max_allowed_parallelism,
-                                    static_cast<size_t>(threads) + 1);
-  // No slot is reserved for the dispatcher: it sleeps in `take`, it does not compute.
-  tbb::task_arena arena(threads, 0);
-  tbb::task_group group;
-  std::atomic<bool> failed{false};
-  std::exception_ptr first;
-  std::mutex first_mutex;
-  std::counting_semaphore<> slots(threads);  // bounds started but unfinished steps
+  };
   int64_t started = 0;
-  for (; started < count && !failed && !stop.stop_requested(); ++started) {
-    const uint64_t bytes = cost(started);
-    slots.acquire();
-    if (failed) {
-      slots.release();
-      break;
+  {
+    std::vector<std::jthread> workers;
+    for (int64_t t = 0; t < std::min<int64_t>(threads, count); ++t) workers.emplace_back(work);
+    const Closing closing(queue);
+    while (started < count && !failure.happened() && !stop.stop_requested()) {
+      idle.acquire();
+      if (failure.happened() || stop.stop_requested()) break;
+      const uint64_t bytes = cost(started);
+      budget.take(bytes);
+      queue.put({started++, bytes});
     }
-    budget.take(bytes);
-    arena.enqueue(group.defer([&, i = started, bytes] {
-      try {
-        if (!failed) body(i);
-      } catch (...) {
-        std::lock_guard lock(first_mutex);
-        if (!first) first = std::current_exception();
-        failed = true;
-      }
-      budget.give(bytes);
-      slots.release();
-    }));
   }
-  arena.execute([&] { group.wait(); });
-  if (first) std::rethrow_exception(first);
+  failure.rethrow();
   return started;
 }
 

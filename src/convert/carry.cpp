@@ -180,29 +180,51 @@ std::string header_fingerprint(const Checkpoint& source) {
   return hash.digest().hex();
 }
 
+json::Value acting_options(const Request& request) {
+  json::Value options{json::Object{}};
+  const auto set_name = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) options.set(name, value);
+  };
+  for (const OptionRow& row : convert_options()) {
+    if (!row.acts_on_bytes) continue;
+    json::Array given;
+    for (const auto& [name, value] : request.options.given)
+      if (name == row.name) given.emplace_back(value);
+    if (row.name == "to" || row.name == "from") {
+      continue;  // recast.source.format and the file itself say it
+    } else if (row.name == "quant") {
+      set_name("quant", request.quant ? request.quant->name : "");
+    } else if (row.name == "precision") {
+      set_name("precision", request.precision ? request.precision->name : "");
+    } else if (row.name == "embedding-type") {
+      set_name("embedding-type", request.embedding ? request.embedding->name : "");
+    } else if (row.name == "output-type") {
+      set_name("output-type", request.output_matrix ? request.output_matrix->name : "");
+    } else if (row.name == "split") {
+      set_name("split", request.write.split);  // with --split-max-size
+    } else if (row.name == "allow-overflow") {
+      set_name("allow-overflow", request.options.allow_overflow);
+    } else if (given.empty() || row.name == "split-max-size") {
+      continue;
+    } else if (row.name == "shard-size") {
+      options.set(row.name, request.options.shard_size);
+    } else if (row.value.empty() || row.name == "model-config" || row.name == "tokenizer") {
+      options.set(row.name, true);  // a path says nothing about bytes, its content does
+    } else {
+      options.set(row.name, row.repeats ? json::Value(std::move(given)) : given.back());
+    }
+  }
+  return options;
+}
+
 void add_provenance(const Request& request, const Checkpoint& source, const Architecture* arch,
                     Metadata& metadata) {
-  json::Value options{json::Object{}};
-  for (const auto& [name, value] : request.options.given) {
-    const OptionRow* row = find_option(name);
-    // Paths say nothing about bytes: their content is in the fingerprint of the inputs.
-    const bool is_path = name == "model-config" || name == "tokenizer";
-    // Spelled in many ways, and often not at all: what they come to is recorded instead.
-    const bool resolved = name == "to" || name == "from" || name == "quant" || name == "precision";
-    if (!row || !row->acts_on_bytes || resolved) continue;
-    if (is_path)
-      options.set(name, true);
-    else
-      add_given(options, name, value);
-  }
-  if (request.quant) options.set("quant", request.quant->name);
-  if (request.precision) options.set("precision", request.precision->name);
   metadata.set("recast.version", MetaValue::string(RECAST_VERSION));
   metadata.set("recast.source.name", MetaValue::string(source.name));
   metadata.set("recast.source.format", MetaValue::string(std::string(request.from->name)));
   metadata.set("recast.source.fingerprint", MetaValue::string(header_fingerprint(source)));
   if (arch) metadata.set("recast.model_type", MetaValue::string(std::string(arch->name)));
-  metadata.set("recast.options", MetaValue::string(json::write(options)));
+  metadata.set("recast.options", MetaValue::string(json::write(acting_options(request))));
 }
 
 std::vector<std::pair<std::string, std::string>> override_pairs(

@@ -26,6 +26,10 @@ void carry_gguf_keys(const Checkpoint& source, const Architecture& arch, Metadat
 // Puts such keys back into a GGUF. They win over what was derived.
 void restore_gguf_keys(const Checkpoint& source, Metadata& metadata);
 
+// The options that act on bytes, as they were understood and in the order of their table: however
+// they are spelled and ordered, the same conversion gives the same document.
+json::Value acting_options(const Request& request);
+
 // recast.* keys: version, source, fingerprint of its headers, options that act on bytes. No times,
 // threads, memory or paths, so the same command gives the same bytes.
 void add_provenance(const Request& request, const Checkpoint& source, const Architecture* arch,

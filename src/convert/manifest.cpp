@@ -61,12 +61,10 @@ json::Value target_part(const Plan& plan, const Sums& sums) {
 }
 
 std::string manifest_text(const Plan& plan, const Sums& sums, const RunFacts& run) {
-  json::Value options{json::Object{}};
-  for (const auto& [name, value] : plan.request.options.given) add_given(options, name, value);
   const json::Value document = object(
       {{"recast", RECAST_VERSION},
        {"source_path", plan.request.options.source},
-       {"options", options},
+       {"options", given_options(plan.request.options)},
        {"plan", plan.fingerprint},
        {"source", source_part(plan, sums)},
        {"target", target_part(plan, sums)},

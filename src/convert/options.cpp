@@ -253,13 +253,20 @@ void set_option(ConvertOptions& options, const OptionRow& row, std::string_view 
   options.given.emplace_back(row.name, value);
 }
 
-void add_given(json::Value& document, std::string_view name, std::string_view value) {
-  const OptionRow* row = find_option(name);
-  json::Value* earlier = row && row->repeats ? document.find(name) : nullptr;
-  if (!earlier) return document.set(name, value);
-  json::Array list = earlier->as_array() ? *earlier->as_array() : json::Array{*earlier};
-  list.emplace_back(value);
-  *earlier = std::move(list);
+json::Value given_options(const ConvertOptions& options) {
+  json::Value out{json::Object{}};
+  for (const auto& [name, value] : options.given) {
+    const OptionRow* row = find_option(name);
+    json::Value* before = row && row->repeats ? out.find(name) : nullptr;
+    if (!before) {
+      out.set(name, value);
+    } else if (json::Array* list = before->as_array()) {
+      list->emplace_back(value);
+    } else {
+      *before = json::Array{*before, json::Value(value)};
+    }
+  }
+  return out;
 }
 
 const OptionRow* find_option(std::string_view name) {

@@ -26,10 +26,9 @@ struct OptionRow {
 std::span<const OptionRow> convert_options();
 // Sets one option and remembers in `given` that it was.
 void set_option(ConvertOptions& options, const OptionRow& row, std::string_view value);
+// What was given, by name: a text, or a list of texts for an option that repeats and did.
+json::Value given_options(const ConvertOptions& options);
 const OptionRow* find_option(std::string_view name);  // by name, alias or with '_' for '-'
-
-// Adds an option that was given to a document: the values of one that repeats are an array.
-void add_given(json::Value& document, std::string_view name, std::string_view value);
 
 // "4G", "512MiB", "5GB", "1048576" to bytes: K M G T are powers of 1000 with B, of 1024 with iB or
 // alone. Throws bad_value.

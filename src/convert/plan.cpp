@@ -156,10 +156,10 @@ std::string plan_fingerprint(const Plan& plan) {
   std::string text = fmt::format("recast {}\n", RECAST_VERSION);
   for (const auto& [name, file] : plan.source->files) text += input_line(name, *file);
   text += header_fingerprint(*plan.source) + "\n";
-  for (const auto& [name, value] : plan.request.options.given) {
-    const OptionRow* row = find_option(name);
-    if (row && row->acts_on_bytes) text += fmt::format("--{} {}\n", name, value);
-  }
+  const Request& request = plan.request;
+  text += fmt::format("{} to {}\n{}\n", request.from->name, request.to->name,
+                      json::write(acting_options(request)));
+  text += fmt::format("{}\n{}\n", request.options.model_config, request.options.tokenizer);
   for (const OutputFileSpec& file : plan.layout.files)
     text += fmt::format("{} {}\n", file.name, file.bytes);
   return xxh3_128(std::as_bytes(std::span(text))).hex();

@@ -140,8 +140,6 @@ json::Value error_document(const Error& error) {
 }
 
 Report plan_report(const Plan& plan) {
-  json::Value options{json::Object{}};
-  for (const auto& [name, value] : plan.request.options.given) add_given(options, name, value);
   json::Array mapped, warnings;
   for (const auto& [from, to] : plan.target.mapped)
     mapped.push_back(object({{"from", from}, {"to", to}}));
@@ -160,7 +158,7 @@ Report plan_report(const Plan& plan) {
                  {"assumptions", array(plan.target.assumptions)},
                  {"notes", array(plan.target.notes)},
                  {"warnings", std::move(warnings)},
-                 {"options", std::move(options)}});
+                 {"options", given_options(plan.request.options)}});
 }
 
 void add_plan_table(const Plan& plan, Report& report) {

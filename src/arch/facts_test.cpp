@@ -1,0 +1,277 @@
+#include "arch/facts.h"
+
+#include "arch/arch_testing.h"
+#include "arch/families.h"
+
+namespace recast {
+namespace {
+
+using namespace arch_testing;
+
+// Only what has no class default, of a size that every default fits.
+json::Value least_config(const Architecture& arch) {
+  json::Value config{json::Object{}};
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group)
+      if (row.fallback.empty())
+        config.set(words(row.hf).front(), row.fact == Fact::heads ? json::Value(32)
+                                          : row.fact == Fact::hidden
+                                              ? json::Value(256)
+                                              : tiny_value(row.fact, false));
+  return config;
+}
+
+TEST(Facts, EveryFamilyReadsEverySpelling) {
+  for (const Architecture* arch : all_architectures())
+    for (const auto& group : arch->keys)
+      for (const KeyRow& row : group)
+        for (const std::string_view spelling : words(row.hf)) {
+          if (!arch->rope && row.fact == Fact::rope_theta) continue;
+          SCOPED_TRACE(std::string(arch->name) + " " + std::string(spelling));
+          json::Value config = tiny_config(*arch);
+          config.erase(words(row.hf).front());
+          config.set(spelling, tiny_value(row.fact, true));
+          const Facts facts = facts_of(*arch, config).facts;
+          const json::Value expected = tiny_value(row.fact, true);
+          if (row.kind == KeyKind::flag)
+            EXPECT_EQ(facts.flag(row.fact), expected.as_bool());
+          else if (row.kind == KeyKind::real)
+            EXPECT_EQ(facts.real(row.fact), expected.as_double());
+          else
+            EXPECT_EQ(facts.integer(row.fact), expected.as_int());
+        }
+}
+
+TEST(Facts, WhatIsAbsentOrNullHasTheClassDefault) {
+  for (const Architecture* arch : all_architectures())
+    for (const bool with_null : {false, true}) {
+      SCOPED_TRACE(arch->name);
+      json::Value config = least_config(*arch);
+      if (with_null)
+        for (const auto& group : arch->keys)
+          for (const KeyRow& row : group)
+            if (!row.fallback.empty() && !row.hf.empty() && row.kind != KeyKind::optional_integer)
+              config.set(words(row.hf).front(), nullptr);
+      const Facts facts = facts_of(*arch, config).facts;
+      for (const auto& group : arch->keys)
+        for (const KeyRow& row : group) {
+          if (row.fallback.empty() || !facts.has(row.fact)) continue;
+          const std::string_view f = row.fallback;
+          if (f == from_heads) {
+            EXPECT_EQ(facts.integer(row.fact), 32);
+          } else if (f == from_hidden) {
+            EXPECT_EQ(facts.integer(row.fact), 8);
+          } else if (f == four_hidden) {
+            EXPECT_EQ(facts.integer(row.fact), 1024);
+          } else if (row.kind == KeyKind::flag) {
+            EXPECT_EQ(facts.flag(row.fact), f == "true");
+          } else if (row.kind == KeyKind::real) {
+            EXPECT_EQ(facts.real(row.fact), std::stod(std::string(f)));
+          } else {
+            EXPECT_EQ(facts.integer(row.fact), f == "null" ? 0 : std::stoll(std::string(f)));
+          }
+        }
+    }
+}
+
+// Source: the configuration classes of transformers.
+TEST(Facts, ClassDefaultsAreThoseOfTransformers) {
+  const Facts mistral_facts = facts_of(mistral, least_config(mistral)).facts;
+  EXPECT_EQ(mistral_facts.integer(Fact::kv_heads), 8);
+  EXPECT_EQ(mistral_facts.integer(Fact::sliding_window), 4096);
+  EXPECT_EQ(mistral_facts.real(Fact::norm_eps), 1e-6);
+  const Facts gemma_facts = facts_of(gemma, least_config(gemma)).facts;
+  EXPECT_EQ(gemma_facts.integer(Fact::head_dim), 256);
+  EXPECT_EQ(gemma_facts.integer(Fact::kv_heads), 16);
+  EXPECT_TRUE(gemma_facts.flag(Fact::tied));
+  EXPECT_EQ(facts_of(qwen2, least_config(qwen2)).facts.integer(Fact::kv_heads), 32);
+  EXPECT_EQ(facts_of(phi3, least_config(phi3)).facts.real(Fact::norm_eps), 1e-5);
+  EXPECT_TRUE(facts_of(gpt2, least_config(gpt2)).facts.flag(Fact::tied));
+  EXPECT_EQ(facts_of(llama, least_config(llama)).facts.real(Fact::rope_theta), 10000);
+}
+
+TEST(Facts, EachMissingKeyIsNamedAndAllAtOnce) {
+  for (const Architecture* arch : all_architectures()) {
+    std::string all;
+    for (const auto& group : arch->keys)
+      for (const KeyRow& row : group) {
+        if (!row.fallback.empty()) continue;
+        json::Value config = tiny_config(*arch);
+        for (const std::string_view spelling : words(row.hf)) config.erase(spelling);
+        const Error error = error_of([&] { facts_of(*arch, config); });
+        ASSERT_EQ(error.code, &codes::config_key_missing) << row.hf;
+        EXPECT_EQ(error.where, key_where(words(row.hf).front()));
+        EXPECT_EQ(error.file, "config.json");
+        all += (all.empty() ? "" : ", ") + std::string(words(row.hf).front());
+      }
+    const json::Value nothing{json::Object{}};
+    EXPECT_EQ(error_of([&] { facts_of(*arch, nothing); }).expected, all);
+  }
+}
+
+TEST(Facts, AValueOfTheWrongSortIsRefusedForEveryKey) {
+  for (const Architecture* arch : all_architectures())
+    for (const auto& group : arch->keys)
+      for (const KeyRow& row : group)
+        for (const std::string_view text :
+             {"\"two\"", "[1]", "{}", "0", "-1", "2.5", "true", "4294967296", "1e300", "NaN"}) {
+          if (row.hf.empty() || (!arch->rope && row.fact == Fact::rope_theta)) continue;
+          const json::Value value = json::parse(text, {});
+          const bool positive = row.fact == Fact::rope_theta || row.fact == Fact::partial_rotary;
+          const bool sound =
+              row.kind == KeyKind::flag ? value.is_bool()
+              : row.kind == KeyKind::real
+                  ? value.is_number() && (text == "2.5" || text == "4294967296" ||
+                                          text == "1e300" || (text == "0" && !positive))
+                  : text == "0" && row.kind == KeyKind::optional_integer;
+          if (sound) continue;
+          json::Value config = tiny_config(*arch);
+          config.set(words(row.hf).front(), value);
+          SCOPED_TRACE(std::string(arch->name) + " " + std::string(row.hf) + " " +
+                       std::string(text));
+          const Error error = error_of([&] { facts_of(*arch, config); });
+          ASSERT_EQ(error.code, &codes::config_value);
+          EXPECT_EQ(error.where, key_where(words(row.hf).front()));
+          EXPECT_FALSE(error.expected.empty());
+          EXPECT_FALSE(error.found.empty());
+        }
+}
+
+const ErrorCode* refusal(const Architecture& arch,
+                         std::vector<std::pair<std::string, std::string>> members) {
+  json::Value config = tiny_config(arch);
+  for (const auto& [key, text] : members) config.set(key, json::parse(text, {}));
+  return error_of([&] { facts_of(arch, config); }).code;
+}
+
+TEST(Facts, NumbersThatContradictEachOtherAreRefused) {
+  EXPECT_EQ(refusal(llama, {}), nullptr);
+  EXPECT_EQ(refusal(llama, {{"num_key_value_heads", "3"}}), &codes::config_value);
+  EXPECT_EQ(refusal(llama, {{"head_dim", "5"}}), &codes::config_value);
+  EXPECT_EQ(refusal(llama, {{"head_dim", "8"}}), nullptr);  // need not be hidden / heads
+  EXPECT_EQ(refusal(gpt2, {{"n_head", "5"}}), &codes::config_value);
+  EXPECT_EQ(refusal(llama, {{"head_dim", "null"}, {"num_attention_heads", "10"}}),
+            &codes::config_value);
+  EXPECT_EQ(refusal(llama, {{"num_hidden_layers", "20000"}}), nullptr);
+  EXPECT_EQ(refusal(llama, {{"num_hidden_layers", "20001"}}), &codes::too_many_layers);
+}
+
+TEST(Facts, ABadGgufKeyIsRefusedUnderItsOwnName) {
+  Canonical model = tiny_canonical(facts_of(llama, tiny_config(llama)));
+  const Checkpoint gguf = tiny_checkpoint(model, Convention::gguf);
+  std::vector<Finding> warnings;
+  for (const auto& [key, value] :
+       {std::pair{"llama.block_count", MetaValue::string("2")},
+        {"llama.block_count", MetaValue::u32(0)},
+        {"llama.attention.layer_norm_rms_epsilon", MetaValue::string("x")}}) {
+    Checkpoint bad = gguf;
+    bad.metadata.set(key, value);
+    const Error error = error_of([&] { facts_from_gguf(llama, bad, nullptr, warnings); });
+    EXPECT_EQ(error.code, &codes::metadata_value) << key;
+    EXPECT_EQ(error.where, key_where(key));
+  }
+  for (const char* key : {"llama.block_count", "llama.embedding_length", "llama.context_length"}) {
+    Checkpoint bad = gguf;
+    bad.metadata.erase(key);
+    const Error error = error_of([&] { facts_from_gguf(llama, bad, nullptr, warnings); });
+    EXPECT_EQ(error.code, &codes::config_key_missing);
+    EXPECT_EQ(error.where, key_where(key));
+  }
+}
+
+TEST(Facts, AnOverlayWinsOverTheKeysOfAGguf) {
+  Canonical model = tiny_canonical(facts_of(llama, tiny_config(llama)));
+  Checkpoint gguf = tiny_checkpoint(model, Convention::gguf);
+  gguf.metadata.erase("llama.context_length");
+  std::vector<Finding> warnings;
+  const ModelFacts facts = facts_from_gguf(
+      llama, gguf,
+      json::parse(R"({"max_position_embeddings": 99, "rope_theta": 5.0,
+                      "rope_scaling": {"rope_type": "linear", "factor": 2.0}})",
+                  {}),
+      warnings);
+  EXPECT_EQ(facts.facts.integer(Fact::context), 99);
+  EXPECT_EQ(facts.rope.type, "linear");
+  EXPECT_EQ(facts.rope.factor, 2.0);
+}
+
+// A config goes into the keys of a GGUF and comes back complete, for every family.
+TEST(Facts, GgufKeysGiveTheConfigBack) {
+  for (const Architecture* arch : all_architectures()) {
+    SCOPED_TRACE(arch->name);
+    const ModelFacts model = facts_of(*arch, tiny_config(*arch));
+    const Checkpoint gguf = tiny_checkpoint(tiny_canonical(model), Convention::gguf);
+    std::vector<Finding> warnings;
+    const ModelFacts back = facts_from_gguf(*arch, gguf, nullptr, warnings);
+    EXPECT_TRUE(warnings.empty());
+    for (const auto& group : arch->keys)
+      for (const KeyRow& row : group) {
+        const bool held = !row.gguf.empty() || row.fact == Fact::vocab || row.fact == Fact::tied ||
+                          row.fact == Fact::attention_bias || row.fact == Fact::mlp_bias;
+        if (!held || !model.facts.has(row.fact)) continue;
+        EXPECT_EQ(back.facts.integer(row.fact), model.facts.integer(row.fact)) << row.hf;
+        EXPECT_EQ(back.facts.real(row.fact), model.facts.real(row.fact)) << row.hf;
+        EXPECT_EQ(back.facts.flag(row.fact), model.facts.flag(row.fact)) << row.hf;
+      }
+    const json::Value config = config_from_facts(back, "bfloat16", nullptr);
+    EXPECT_EQ(*config.find("model_type")->as_string(), arch->name);
+    EXPECT_EQ(*config.find("dtype")->as_string(), "bfloat16");
+    const ModelFacts again = facts_of(*arch, config);
+    EXPECT_EQ(again.facts.integer(Fact::hidden), 24);
+    EXPECT_EQ(again.facts.integer(Fact::head_dim), 6);
+  }
+}
+
+TEST(Facts, ACompletedConfigKeepsWhatItSaysAndAddsTheDefaults) {
+  json::Value config = least_config(llama);
+  config.set("hidden_act", "gelu");
+  const json::Value done = complete_config(config, facts_of(llama, config), "float16");
+  EXPECT_EQ(*done.find("hidden_act")->as_string(), "gelu");
+  EXPECT_EQ(done.find("num_key_value_heads")->as_int(), 32);
+  EXPECT_EQ(done.find("tie_word_embeddings")->as_bool(), false);
+  EXPECT_EQ(done.find("pretraining_tp")->as_int(), 1);
+  EXPECT_EQ(*done.find("torch_dtype")->as_string(), "float16");
+}
+
+TEST(Facts, KeysWithoutAPlaceInAGgufAreListed) {
+  json::Value config = tiny_config(llama);
+  config.set("hidden_act", "silu");
+  config.set("my_own_key", 3);
+  config.set("bos_token_id", 1);
+  const std::vector<std::string> keys = unmapped_config_keys(llama, config);
+  EXPECT_EQ(std::count(keys.begin(), keys.end(), "my_own_key"), 1);
+  EXPECT_EQ(std::count(keys.begin(), keys.end(), "hidden_act"), 1);
+  EXPECT_EQ(std::count(keys.begin(), keys.end(), "bos_token_id"), 0);
+  EXPECT_EQ(std::count(keys.begin(), keys.end(), "hidden_size"), 0);
+}
+
+TEST(Facts, WhatTheRuntimeIgnoresIsAWarningByName) {
+  const auto warned = [](const Architecture& arch,
+                         std::vector<std::pair<std::string, std::string>> members) {
+    json::Value config = tiny_config(arch);
+    for (const auto& [key, text] : members) config.set(key, json::parse(text, {}));
+    std::vector<Finding> warnings;
+    warn_of_runtime(facts_of(arch, config), config, "config.json", warnings);
+    std::vector<std::string> out;
+    for (const Finding& w : warnings)
+      out.push_back(std::string(w.code->symbol) + " " + w.where);
+    return out;
+  };
+  const auto one = [](std::string_view code, std::string_view key) {
+    return std::vector<std::string>{std::string(code) + " " + key_where(key)};
+  };
+  EXPECT_TRUE(warned(llama, {}).empty());
+  EXPECT_EQ(warned(llama, {{"hidden_act", "\"relu\""}}), one("runtime_ignores", "hidden_act"));
+  EXPECT_EQ(warned(mistral, {{"sliding_window", "4096"}}),
+            one("runtime_ignores", "sliding_window"));
+  EXPECT_TRUE(warned(mistral, {{"sliding_window", "null"}}).empty());
+  EXPECT_EQ(warned(qwen2, {{"use_sliding_window", "true"}}),
+            one("runtime_ignores", "use_sliding_window"));
+  EXPECT_EQ(warned(llama, {{"rope_scaling", R"({"type": "dynamic", "factor": 2})"}}),
+            one("runtime_ignores", "rope_scaling"));
+  EXPECT_EQ(warned(gpt2, {}), one("runtime_refuses", "n_inner"));
+  EXPECT_TRUE(warned(gpt2, {{"n_inner", "null"}}).empty());
+}
+
+}  // namespace
+}  // namespace recast

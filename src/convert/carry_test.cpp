@@ -1,0 +1,171 @@
+#include "convert/carry.h"
+
+#include <algorithm>
+
+#include "arch/facts.h"
+#include "arch/recognise.h"
+#include "convert/convert_testing.h"
+#include "tensor/lazy_ops.h"
+
+namespace recast {
+namespace {
+
+using namespace convert_testing;
+
+const Architecture& llama_family() { return *find_architecture("llama"); }
+ModelFacts llama_facts(std::string rope_type = "default") {
+  ModelFacts model{.arch = &llama_family()};
+  model.rope.type = std::move(rope_type);
+  return model;
+}
+
+TEST(Carry, ConfigKeysComeBackInTheirSpelling) {
+  const json::Value config = json::parse(
+      R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64,
+          "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"},
+          "my_own": {"a": [1, 2.50, null, 1e-06]}, "text": "ä \" \\", "flag": true})",
+      {});
+  Metadata metadata;
+  std::vector<std::string> kept;
+  carry_config(config, llama_facts("dynamic"), {}, metadata, kept);
+  const json::Value back = restore_config(metadata);
+  for (const char* key : {"architectures", "model_type", "rope_parameters", "my_own", "text",
+                          "flag"}) {
+    ASSERT_NE(back.find(key), nullptr) << key;
+    EXPECT_EQ(json::write(*back.find(key)), json::write(*config.find(key)));
+  }
+  EXPECT_EQ(back.find("hidden_size"), nullptr);  // a key of its own in GGUF
+  EXPECT_EQ(kept.size(), metadata.entries().size());
+}
+
+TEST(Carry, TheGenerationConfigComesBack) {
+  Checkpoint source;
+  source.generation_config = json::parse(R"({"eos_token_id": [2, 5], "temperature": 0.60})", {});
+  Metadata metadata;
+  std::vector<std::string> kept;
+  carry_config(json::Value(json::Object{}), llama_facts(), source, metadata, kept);
+  EXPECT_TRUE(restore_config(metadata).as_object()->empty());
+  Checkpoint gguf;
+  gguf.metadata = metadata;
+  EXPECT_EQ(json::write(restore_generation_config(gguf, nullptr)),
+            json::write(source.generation_config));
+  EXPECT_TRUE(restore_generation_config({}, nullptr).is_null());
+}
+
+TEST(Carry, GgufKeysOfEveryTypeComeBack) {
+  Checkpoint gguf;
+  const auto list = [](MetaType element, auto values) {
+    return MetaValue{MetaType::array, element, MetaValue::Array(std::move(values))};
+  };
+  using Ints = std::vector<int64_t>;
+  gguf.metadata.set("my.u8", {MetaType::u8, {}, int64_t{200}});
+  gguf.metadata.set("my.i8", {MetaType::i8, {}, int64_t{-3}});
+  gguf.metadata.set("my.u16", MetaValue::u16(65535));
+  gguf.metadata.set("my.i16", {MetaType::i16, {}, int64_t{-300}});
+  gguf.metadata.set("my.u32", MetaValue::u32(4000000000u));
+  gguf.metadata.set("my.i32", MetaValue::i32(-7));
+  gguf.metadata.set("my.u64", {MetaType::u64, {}, uint64_t{1} << 63});
+  gguf.metadata.set("my.i64", {MetaType::i64, {}, int64_t{-1} << 60});
+  gguf.metadata.set("my.f32", MetaValue::f32(0.1f));
+  gguf.metadata.set("my.f64", {MetaType::f64, {}, 0.1});
+  gguf.metadata.set("my.flag", MetaValue::boolean(true));
+  gguf.metadata.set("my.text", MetaValue::string("a\n\"b\""));
+  gguf.metadata.set("my.texts", MetaValue::strings({"x", ""}));
+  gguf.metadata.set("my.ids", MetaValue::i32s({1, -2}));
+  gguf.metadata.set("my.floats", MetaValue::f32s({0.5, 0.25}));
+  gguf.metadata.set("my.large", list(MetaType::u64, std::vector<uint64_t>{~uint64_t{0}}));
+  gguf.metadata.set("my.none", list(MetaType::i16, Ints{}));
+  const Metadata own = gguf.metadata;
+  gguf.metadata.set("general.architecture", MetaValue::string("llama"));
+  gguf.metadata.set("llama.block_count", MetaValue::u32(2));
+  gguf.metadata.set("tokenizer.ggml.model", MetaValue::string("gpt2"));
+  gguf.metadata.set("recast.version", MetaValue::string("9"));
+
+  Checkpoint folder;
+  carry_gguf_keys(gguf, llama_family(), folder.metadata);
+  EXPECT_EQ(folder.metadata.entries().size(), own.entries().size());
+  Metadata back;
+  restore_gguf_keys(folder, back);
+  ASSERT_EQ(back.entries().size(), own.entries().size());
+  for (const auto& [key, value] : own.entries()) {
+    ASSERT_NE(back.find(key), nullptr) << key;
+    EXPECT_EQ(*back.find(key), value) << key;
+  }
+}
+
+std::string provenance(const TinyModel& model, Given given) {
+  std::string text;
+  const Plan plan = plan_of(tiny_options(model, "secret_name.gguf", given));
+  for (const auto& [key, value] : plan.target.checkpoint.metadata.entries())
+    if (key.starts_with("recast.")) text += key + " " + *value.as_string() + "\n";
+  return text;
+}
+
+TEST(Carry, ProvenanceSaysWhatActsOnBytesAndNothingElse) {
+  const TinyModel model;
+  const std::string text =
+      provenance(model, {{"quant", "q8_0"}, {"threads", "3"}, {"memory", "123MB"},
+                         {"verify", "tensors"}, {"force", ""}});
+  EXPECT_NE(text.find("recast.source.name tiny"), std::string::npos);
+  EXPECT_NE(text.find("recast.model_type llama"), std::string::npos);
+  EXPECT_NE(text.find(R"("quant": "q8_0")"), std::string::npos) << text;
+  for (const std::string& word : {std::string("secret_name"), model.folder().path(),
+                                  std::string("threads"), std::string("memory"),
+                                  std::string("verify"), std::string("force")})
+    EXPECT_EQ(text.find(word), std::string::npos) << word << " in " << text;
+  EXPECT_EQ(text, provenance(model, {{"quant", "q8_0"}}));
+}
+
+TEST(Carry, ProvenanceIsEqualForSpellingsAndOrdersOfOptions) {
+  const TinyModel model;
+  const std::string q8 = provenance(model, {{"to", "gguf"}, {"quant", "q8_0"}});
+  EXPECT_EQ(q8, provenance(model, {{"quant", "Q8-0"}, {"to", "GGUF"}}));
+  EXPECT_EQ(q8, provenance(model, {{"to", "gguf:q8_0"}}));
+  EXPECT_EQ(q8, provenance(model, {{"precision", "int8"}}));
+  EXPECT_EQ(provenance(model, {{"precision", "f16"}, {"allow-overflow", "clamp"}}),
+            provenance(model, {{"allow-overflow", "CLAMP"}, {"precision", "half"}}));
+  EXPECT_EQ(provenance(model, {{"split", "size:40KB"}}),
+            provenance(model, {{"split-max-size", "40000"}}));
+  EXPECT_NE(q8, provenance(model, {{"quant", "f16"}}));
+  EXPECT_NE(q8, provenance(model, {{"quant", "q8_0"}, {"leave-output", ""}}));
+  // Every value of an option that repeats is there.
+  const std::string both =
+      provenance(model, {{"metadata", "general.author=Ada"}, {"metadata", "general.url=u"}});
+  EXPECT_NE(both.find("general.author=Ada"), std::string::npos);
+  EXPECT_NE(both.find("general.url=u"), std::string::npos);
+}
+
+TEST(Carry, TheHeaderFingerprintSeesNamesShapesTypesAndConfig) {
+  Checkpoint a;
+  a.config = json::parse(R"({"hidden_size": 4})", {});
+  const auto zeros = [](Shape shape, const Codec& codec) {
+    const uint64_t bytes = codec.bytes(element_count(shape).value());
+    return stored(std::make_shared<MemoryFile>("data", std::string(bytes, '\0')), 0,
+                  std::move(shape), codec);
+  };
+  a.tensors = {{"x", zeros({2, 2}, codec::f32)}};
+  const std::string before = header_fingerprint(a);
+  EXPECT_EQ(before, header_fingerprint(a));
+  Checkpoint b = a;
+  b.tensors[0].name = "y";
+  EXPECT_NE(before, header_fingerprint(b));
+  b = a;
+  b.tensors[0].value = zeros({4}, codec::f32);
+  EXPECT_NE(before, header_fingerprint(b));
+  b = a;
+  b.tensors[0].value = zeros({2, 2}, codec::i32);
+  EXPECT_NE(before, header_fingerprint(b));
+  b = a;
+  b.config.set("hidden_size", 5);
+  EXPECT_NE(before, header_fingerprint(b));
+}
+
+TEST(Carry, OverridesAreKeyValuePairs) {
+  EXPECT_EQ(override_pairs({"a=b=c", "d="}),
+            (std::vector<std::pair<std::string, std::string>>{{"a", "b=c"}, {"d", ""}}));
+  EXPECT_EQ(error_of([] { override_pairs({"none"}); }).code, &codes::bad_value);
+  EXPECT_EQ(error_of([] { override_pairs({"=x"}); }).code, &codes::bad_value);
+}
+
+}  // namespace
+}  // namespace recast
