@@ -23,7 +23,7 @@ NOT_ALONE = {  # the options that an option needs beside it to mean anything
 EVERYWHERE = {"allow-overflow", "no-provenance"}  # ... with any target; the others speak of GGUF only
 SAME_BYTES = {  # where the given value may rightly give the bytes of the default
     "to", "from", "allow-overflow", "allow-nonfinite", "allow-requantize", "preserve-metadata",
-    "model-type", "pre", "shard-size",
+    "model-type", "shard-size",
 }
 
 

@@ -320,6 +320,10 @@ class Assembler {
         target_.kept.push_back(fmt::format("{} (tokenizer)", file));
     } else {
       out().vocabulary = Vocabulary{};
+      // Without tokenizer keys the special ids have no other place.
+      for (const std::string_view key : {"bos_token_id", "eos_token_id", "pad_token_id"})
+        if (const json::Value* id = config_.find(key); id && options_.preserve_metadata)
+          out().metadata.set(fmt::format("src.hf.{}", key), MetaValue::string(json::write(*id)));
       target_.notes.emplace_back("no tokenizer in the output, as asked");
     }
     if (options_.preserve_metadata) restore_gguf_keys(source_, metadata);

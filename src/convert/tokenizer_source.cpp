@@ -1,5 +1,7 @@
 #include "convert/tokenizer_source.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "tokenizer/rebuild.h"
@@ -56,6 +58,12 @@ std::optional<VocabularyResult> read_tokenizer(const Request& request, const Che
     fail(codes::no_tokenizer,
          {.expected = "tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt",
           .file = options.tokenizer.empty() ? options.source : options.tokenizer});
+  if (!options.pre.empty() && result->vocabulary.kind != VocabularyKind::byte_bpe)
+    result->warnings.push_back(
+        Error(codes::option_no_effect,
+              {.where = "--pre",
+               .found = fmt::format("runtimes ignore the name for a tokenizer of kind {}",
+                                    vocabulary_kind_name(result->vocabulary.kind))}));
   return result;
 }
 

@@ -85,6 +85,11 @@ ShardSet choose_set(const Source& source, const std::vector<std::string>& names,
   if (contains(names, index_name)) return shards_of_index(source, std::string(index_name));
   if (files.empty()) fail_without_safetensors(source, names);
   if (!named_sets(files).empty()) return choose_named_set(source, files);
+  // Weights under their usual pickle name are the model; a safetensors file of another name beside
+  // them is something else, such as recorded outputs.
+  for (const std::string& name : names)
+    if (name.starts_with("pytorch_model") && name.ends_with(".bin"))
+      fail_without_safetensors(source, names);
   if (files.size() == 1) return {files, {}};
   fail(codes::weights_ambiguous, {.expected = std::string(single_name),
                                   .found = fmt::format("{} and {}", files[0], files[1]),
