@@ -149,7 +149,8 @@ class Assembler {
                                  : recognise(stated, options_.model_type);
     target_.arch = r.arch;
     target_.arch_evidence = r.evidence;
-    if (!r.arch) return;
+    // A GGUF that stays one keeps its names and keys: nothing asks what they mean.
+    if (!r.arch || (!needed && source_.convention == Convention::gguf)) return;
     if (source_.convention == Convention::hf) {
       facts_ = facts_from_config(*r.arch, config_, config_file_, warnings());
     } else {

@@ -203,7 +203,7 @@ class Run {
     for (const auto& [name, file] : plan_.source->files) file->check_unchanged();
     facts.seconds = std::chrono::duration<double>(Clock::now() - started).count();
     facts.peak_memory = memory.peak();
-    write_manifest(plan_, hashes, facts, output);
+    write_manifest(plan_, hashes, facts, output, execution.source_hashes);
     if (plan_.manifest_file >= 0 || !plan_.layout.sums.empty()) output.sync();
     if (stop_.stop_requested()) {
       output.keep_for_resume();
@@ -212,12 +212,14 @@ class Run {
   }
 
   void write_sums(const std::vector<Hash128>& hashes, Output& output) {
-    for (const LayoutSum& sum : plan_.layout.sums)
-      for (size_t i = 0; i < plan_.items.size(); ++i)
-        if (plan_.items[i].tensor == static_cast<int>(sum.tensor)) {
-          const std::string hex = hashes[i].hex();
-          output.write_at(sum.file, sum.offset, std::as_bytes(std::span(hex)));
-        }
+    std::vector<Hash128> by_tensor(plan_.target.checkpoint.tensors.size());
+    for (size_t i = 0; i < plan_.items.size(); ++i)
+      if (plan_.items[i].tensor >= 0)
+        by_tensor[static_cast<size_t>(plan_.items[i].tensor)] = hashes[i];
+    for (const LayoutSum& sum : plan_.layout.sums) {
+      const std::string hex = by_tensor[sum.tensor].hex();
+      output.write_at(sum.file, sum.offset, std::as_bytes(std::span(hex)));
+    }
   }
 
   const Plan& plan_;

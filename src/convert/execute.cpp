@@ -5,9 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
-#include <set>
+#include <unordered_map>
 
 #include "base/parallel.h"
+#include "tensor/read_watch.h"
 
 namespace recast {
 
@@ -54,7 +55,9 @@ class Executor {
       : plan_(plan), output_(output), progress_(progress) {
     result_.step_hashes.resize(plan.steps.size());
     result_.losses.resize(plan.items.size());
+    result_.source_hashes.resize(plan.items.size());
     done_.resize(plan.steps.size(), false);
+    for (const Tensor& tensor : plan.source->tensors) sources_.emplace(tensor.name, &tensor);
   }
 
   Execution run(std::stop_token stop) {
@@ -154,6 +157,7 @@ class Executor {
     const Codec& codec = item.value->codec();
     const int64_t slab = slab_elements(item, step);
     std::vector<std::byte> buffer(codec.bytes(std::min(slab, step.end - step.begin)));
+    const ReadWatch watch;
     for (int64_t at = step.begin; at < step.end; at += slab) {
       const int64_t end = std::min(step.end, at + slab);
       const auto start = Clock::now();
@@ -161,6 +165,20 @@ class Executor {
       item.value->read(at, end, bytes, census);
       put(step, at, bytes, stage, start, hash);
     }
+    const Tensor* source = only_source(item);
+    const auto extent = source ? source->value->extent() : std::nullopt;
+    // Only a step that is the whole item can have read all of it: no two threads write here.
+    if (const auto whole = extent ? watch.of(*extent) : std::nullopt)
+      result_.source_hashes[step.item] = whole;
+  }
+
+  // The source tensor that an item is made of, when it is one.
+  const Tensor* only_source(const PlanItem& item) const {
+    if (item.tensor < 0) return nullptr;
+    const Origin& origin = plan_.target.origins[static_cast<size_t>(item.tensor)];
+    if (origin.sources.size() != 1) return nullptr;
+    const auto it = sources_.find(origin.sources.front());
+    return it == sources_.end() ? nullptr : it->second;
   }
 
   // Hashes and writes what was made since `start`.
@@ -217,6 +235,7 @@ class Executor {
   Progress& progress_;
   Execution result_;
   std::vector<char> done_;
+  std::unordered_map<std::string_view, const Tensor*> sources_;
   std::mutex mutex_;
   std::atomic<uint64_t> quantize_ns_{0}, convert_ns_{0}, save_ns_{0};
 };

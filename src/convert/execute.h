@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace recast {
 struct Execution {
   std::vector<Hash128> step_hashes;    // of the bytes written, in order of the steps
   std::vector<FloatCensus> losses;     // one an item
+  // Of source tensors that were read once and in order on the way, by item; else empty.
+  std::vector<std::optional<Hash128>> source_hashes;
   int64_t resumed_steps = 0;           // taken over from a journal
   double quantize_s = 0, convert_s = 0, save_s = 0;  // busy seconds of all workers
 };

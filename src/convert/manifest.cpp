@@ -94,13 +94,20 @@ Sums placeholders(const Plan& plan) {
 }
 
 // Hashes of the source's tensors: those that were copied have the hash of the copy.
-void hash_source(const Plan& plan, const std::vector<Hash128>& item_hashes, Sums& sums) {
+void hash_source(const Plan& plan, const std::vector<Hash128>& item_hashes,
+                 const std::vector<std::optional<Hash128>>& source_hashes, Sums& sums) {
+  std::map<std::string_view, const Tensor*> sources;
+  for (const Tensor& tensor : plan.source->tensors) sources[tensor.name] = &tensor;
   for (size_t i = 0; i < plan.items.size(); ++i) {
     const int t = plan.items[i].tensor;
-    if (t < 0 || !plan.items[i].value->extent()) continue;
+    if (t < 0) continue;
     const Origin& origin = plan.target.origins[static_cast<size_t>(t)];
     if (origin.sources.size() != 1) continue;
-    const Tensor* source = plan.source->find(origin.sources.front());
+    if (i < source_hashes.size() && source_hashes[i])
+      sums.source_tensors[origin.sources.front()] = source_hashes[i]->hex();
+    if (!plan.items[i].value->extent()) continue;
+    const auto it = sources.find(origin.sources.front());
+    const Tensor* source = it == sources.end() ? nullptr : it->second;
     if (source && source->bytes() == plan.items[i].value->bytes())
       sums.source_tensors[source->name] = item_hashes[i].hex();
   }
@@ -148,11 +155,12 @@ void add_manifest(Plan& plan) {
 }
 
 void write_manifest(const Plan& plan, const std::vector<Hash128>& item_hashes,
-                    const RunFacts& run, Output& output) {
+                    const RunFacts& run, Output& output,
+                    const std::vector<std::optional<Hash128>>& source_hashes) {
   if (plan.manifest_file < 0) return;
   Sums sums = placeholders(plan);
   for (size_t i = 0; i < item_hashes.size(); ++i) sums.target_tensors[i] = item_hashes[i].hex();
-  hash_source(plan, item_hashes, sums);
+  hash_source(plan, item_hashes, source_hashes, sums);
   hash_files(plan, output, sums);
   const auto file = static_cast<size_t>(plan.manifest_file);
   std::string text = manifest_text(plan, sums, run);

@@ -21,8 +21,9 @@ struct RunFacts {
 };
 
 // Writes them. Requires: every other file is complete and synced. Computes the hashes of source
-// tensors that were changed on the way, and with --checksum SHA-256 of every file.
+// tensors that `source_hashes` (by item, see Execution) does not have, and with --checksum SHA-256 of every file.
 void write_manifest(const Plan& plan, const std::vector<Hash128>& item_hashes,
-                    const RunFacts& run, Output& output);
+                    const RunFacts& run, Output& output,
+                    const std::vector<std::optional<Hash128>>& source_hashes = {});
 
 }  // namespace recast

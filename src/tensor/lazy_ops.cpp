@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "tensor/read_watch.h"
+
 namespace recast {
 
 Value::Value(Shape shape, const Codec& codec)
@@ -28,10 +30,15 @@ class Stored final : public Value {
 
   void read(int64_t begin, int64_t, std::span<std::byte> destination,
             FloatCensus&) const override {
-    extent_.file->read_at(extent_.offset + codec().bytes(begin), destination);
+    const uint64_t offset = extent_.offset + codec().bytes(begin);
+    extent_.file->read_at(offset, destination);
+    ReadWatch::saw(*extent_.file, offset, destination);
   }
   Window fetch(int64_t begin, int64_t end, FloatCensus&) const override {
-    return extent_.file->window(extent_.offset + codec().bytes(begin), codec().bytes(end - begin));
+    const uint64_t offset = extent_.offset + codec().bytes(begin);
+    Window window = extent_.file->window(offset, codec().bytes(end - begin));
+    ReadWatch::saw(*extent_.file, offset, window.bytes());
+    return window;
   }
   std::optional<Extent> extent() const override { return extent_; }
   uint64_t scratch_bytes(int64_t n) const override { return codec().bytes(n); }
