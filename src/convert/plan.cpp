@@ -216,7 +216,8 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
     plan.paths.push_back(plan.folder == "." ? plan.name : plan.folder + "/" + plan.name);
   } else {
     for (size_t i = 0; i < plan.layout.files.size(); ++i)
-      if (static_cast<int>(i) != plan.manifest_file) plan.paths.push_back(plan.path_of(i));
+      if (plan.manifest_file < 0 || static_cast<int>(i) < plan.manifest_file)
+        plan.paths.push_back(plan.path_of(i));
   }
   for (Finding& warning : plan.request.warnings) add_warning(plan.target.warnings, warning);
   progress.end(Stage::transform);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <set>
 
 #include "arch/architecture.h"
@@ -68,8 +69,11 @@ json::Value source_part(const Plan& plan) {
 json::Array outputs_part(const Plan& plan) {
   json::Array out;
   const std::vector<Tensor>& tensors = plan.target.checkpoint.tensors;
+  const double weights = std::max<double>(1, static_cast<double>(parameters(tensors)));
   const auto add = [&](std::string path, uint64_t bytes) {
     out.push_back(object({{"path", std::move(path)},
+                          {"of_f16", static_cast<double>(bytes) / (2 * weights)},
+                          {"of_f32", static_cast<double>(bytes) / (4 * weights)},
                           {"format", plan.request.to->name},
                           {"type", plan.target.type},
                           {"bytes", bytes},
