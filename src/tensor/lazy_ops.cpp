@@ -53,6 +53,7 @@ class Constant final : public Value {
       : Value(std::move(shape), codec), bytes_(std::move(bytes)) {}
   void read(int64_t begin, int64_t end, std::span<std::byte> destination,
             FloatCensus&) const override {
+    if (begin == end) return;  // an empty span has no address to copy to
     std::memcpy(destination.data(), bytes_.data() + codec().bytes(begin),
                 codec().bytes(end - begin));
   }
@@ -290,6 +291,7 @@ class Map final : public Value {
       : Value(input->shape(), f32), input_(std::move(input)), function_(function) {}
   void read(int64_t begin, int64_t end, std::span<std::byte> destination,
             FloatCensus& losses) const override {
+    if (begin == end) return;
     const Window source = input_->fetch(begin, end, losses);
     std::vector<float> tile(static_cast<size_t>(end - begin));
     input_->codec().decode(source.bytes().data(), tile.data(), end - begin);
