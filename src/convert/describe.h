@@ -1,6 +1,8 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/checkpoint.h"
@@ -8,6 +10,12 @@
 
 // Parts of a model as documents, shared by inspect and validate.
 namespace recast {
+
+// An object with these members, in this order.
+json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members);
+
+// SHA-256 of a whole file, as 64 lower-case hexadecimal digits.
+std::string file_sha256(const File& file);
 
 // One tensor: name, type, shape (outermost first), bytes, and offset and file where it stands in one
 // place.

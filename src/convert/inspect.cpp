@@ -21,18 +21,6 @@ namespace {
 constexpr size_t shown_items = 8;
 constexpr int64_t slab_elements = 128 * 1024;
 
-json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members) {
-  return json::Object(members.begin(), members.end());
-}
-
-std::string file_sha256(const File& file) {
-  constexpr uint64_t slab = 1 << 20;
-  Sha256 sha;
-  for (uint64_t at = 0; at < file.size(); at += slab)
-    sha.update(file.window(at, std::min(slab, file.size() - at)).bytes());
-  return sha.hex();
-}
-
 json::Array files_part(const Checkpoint& model, bool checksum) {
   json::Array out;
   for (const auto& [name, file] : model.files) {
@@ -134,6 +122,18 @@ json::Value tokenizer_part(const Source& source, const Checkpoint& model,
 }
 
 }  // namespace
+
+json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members) {
+  return json::Object(members.begin(), members.end());
+}
+
+std::string file_sha256(const File& file) {
+  constexpr uint64_t slab = uint64_t{1} << 18;  // stays in the second cache
+  Sha256 sha;
+  for (uint64_t at = 0; at < file.size(); at += slab)
+    sha.update(file.window(at, std::min(slab, file.size() - at)).bytes());
+  return sha.hex();
+}
 
 json::Value tensor_document(const Tensor& tensor) {
   json::Array shape;

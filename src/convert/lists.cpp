@@ -1,5 +1,6 @@
 #include "arch/architecture.h"
 #include "codec/codecs.h"
+#include "convert/describe.h"
 #include "convert/options.h"
 #include "convert/request.h"
 #include "quantize/file_types.h"
@@ -8,10 +9,6 @@
 namespace recast {
 
 namespace {
-
-json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members) {
-  return json::Object(members.begin(), members.end());
-}
 
 json::Array word_array(std::string_view list) {
   json::Array out;

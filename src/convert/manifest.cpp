@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "convert/carry.h"
+#include "convert/describe.h"
 #include "convert/options.h"
 
 namespace recast {
@@ -23,10 +24,6 @@ struct Sums {
 
 bool is_extra(const Plan& plan, size_t file) {
   return plan.manifest_file >= 0 && file >= static_cast<size_t>(plan.manifest_file);
-}
-
-json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members) {
-  return json::Object(members.begin(), members.end());
 }
 
 json::Value source_part(const Plan& plan, const Sums& sums) {
@@ -133,10 +130,7 @@ void hash_files(const Plan& plan, const Output& output, Sums& sums) {
   if (!plan.request.options.checksum) return;
   parallel_for(plan.manifest_file, plan.threads, [&](int64_t f) {
     const auto file = output.reopen(static_cast<size_t>(f));
-    Sha256 sha;
-    for (uint64_t at = 0; at < file->size(); at += slab_bytes)
-      sha.update(file->window(at, std::min(slab_bytes, file->size() - at)).bytes());
-    sums.files[static_cast<size_t>(f)] = sha.hex();
+    sums.files[static_cast<size_t>(f)] = file_sha256(*file);
   });
 }
 

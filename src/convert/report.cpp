@@ -7,15 +7,12 @@
 #include <set>
 
 #include "arch/architecture.h"
+#include "convert/describe.h"
 #include "convert/options.h"
 
 namespace recast {
 
 namespace {
-
-json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members) {
-  return json::Object(members.begin(), members.end());
-}
 
 template <class T>
 json::Array array(const std::vector<T>& items) {

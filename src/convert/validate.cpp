@@ -226,13 +226,7 @@ class Validator {
       const json::Value *name = row.find("name"), *sum = row.find("sha256");
       if (!name || !name->as_string() || !sum || !sum->as_string()) continue;
       const std::shared_ptr<const File> file = source_->find(*name->as_string());
-      std::string found = "no such file";
-      if (file) {
-        Sha256 sha;
-        for (uint64_t at = 0; at < file->size(); at += slab)
-          sha.update(file->window(at, std::min(slab, file->size() - at)).bytes());
-        found = sha.hex();
-      }
+      const std::string found = file ? file_sha256(*file) : "no such file";
       compare(printable(*name->as_string()), *sum->as_string(), found);
     }
   }
