@@ -16,26 +16,27 @@
 // What the tests of this room share: a tiny model of any family, made from the family's own tables.
 namespace recast::arch_testing {
 
-// The value that a fact has in the tiny model.
-inline json::Value tiny_value(Fact fact, bool tied) {
-  switch (fact) {
-    case Fact::layers: return 2;
-    case Fact::hidden: return 24;
-    case Fact::heads: return 4;
-    case Fact::kv_heads: return 2;
-    case Fact::head_dim: return 6;
-    case Fact::ffn: return 20;
-    case Fact::vocab: return 11;
-    case Fact::context: return 32;
-    case Fact::norm_eps: return 1e-5;
-    case Fact::rope_theta: return 10000.0;
-    case Fact::partial_rotary: return 1.0;
-    case Fact::sliding_window: return 16;
-    case Fact::attention_bias:
-    case Fact::mlp_bias: return true;
-    case Fact::tied: return tied;
+// The value that a fact has in the tiny model: odd sizes, so that a wrong row does not fit.
+inline json::Value tiny_value(const KeyRow& row, bool tied) {
+  static const std::map<std::string_view, json::Value> values = {
+      {"layers", 2},          {"hidden", 24},        {"heads", 4},         {"kv_heads", 2},
+      {"head_dim", 6},        {"ffn", 20},           {"vocab", 11},        {"context", 32},
+      {"norm_eps", 1e-5},     {"rope_theta", 1e4},   {"rope_theta_swa", 5e3},
+      {"partial_rotary", 1.0}, {"sliding_window", 16}, {"experts", 4},     {"experts_used", 2},
+      {"expert_ffn", 10},     {"shared_ffn", 14},    {"mtp_layers", 0},    {"dense_layers", 1},
+  };
+  if (row.fact == Fact::tied) return tied;
+  if (const auto it = values.find(row.fact.name); it != values.end()) return it->second;
+  switch (row.kind) {
+    case KeyKind::flag: return row.fact == Fact::attention_bias || row.fact == Fact::mlp_bias;
+    case KeyKind::layer_types: return 3;
+    case KeyKind::layer_flags: return json::Array{1, 0};
+    case KeyKind::layer_indices: return json::Array{1};
+    case KeyKind::real:
+    case KeyKind::optional_real: return 0.5;
+    case KeyKind::text: return json::parse(row.fallback, {});
+    default: return 6;
   }
-  return nullptr;
 }
 
 // A config with every key of the family under its first spelling.
@@ -46,7 +47,7 @@ inline json::Value tiny_config(const Architecture& arch, bool tied = false) {
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
       if (!row.hf.empty() && (arch.rope || row.fact != Fact::rope_theta))
-        config.set(words(row.hf).front(), tiny_value(row.fact, tied));
+        config.set(words(row.hf).front(), tiny_value(row, tied));
   return config;
 }
 
@@ -76,30 +77,28 @@ inline ValuePtr random_f32(std::mt19937& random, Shape shape) {
   return constant_f32(values, std::move(shape), codec::f32);
 }
 
-inline bool holds(Needed needed, const Facts& facts) {
-  return needed == Needed::always || (needed == Needed::untied && !facts.flag(Fact::tied)) ||
-         (needed == Needed::attention_bias && facts.flag(Fact::attention_bias)) ||
-         (needed == Needed::mlp_bias && facts.flag(Fact::mlp_bias));
-}
-
 // Every tensor that the facts ask for, by role, with random values.
 inline Canonical tiny_canonical(const ModelFacts& model) {
   std::mt19937 random(7);
   Canonical out{.model = model};
-  for (const auto& group : model.arch->tensors)
-    for (const TensorRow& row : group)
-      for (int layer = 0; layer < (row.per_layer() ? model.facts.integer(Fact::layers) : 1);
-           ++layer) {
-        const int at = row.per_layer() ? layer : -1;
-        const int64_t rows = extent_of(row.shape[0], model);
-        Shape shape{rows};
-        if (row.shape[1] != Dim::none) shape.push_back(extent_of(row.shape[1], model));
-        if (holds(row.weight, model.facts))
-          out.tensors[{row.role, Part::weight, at}] = {random_f32(random, shape), "test"};
-        if (holds(row.bias, model.facts))
-          out.tensors[{row.role, Part::bias, at}] = {random_f32(random, {rows}), "test"};
+  for (const Convention convention : {Convention::hf, Convention::gguf})
+    for (const auto& [name, slot] : native_slots(model, convention)) {
+      if (!is_needed(slot, model)) continue;
+      for (const TensorRow* row : slot.rows) {
+        RoleTensor& tensor = out.tensors[slot.key(*row)];
+        if (!tensor.value)
+          tensor = {random_f32(random, canonical_shape(*row, slot.part, model)), "test"};
       }
+    }
   return out;
+}
+
+// Whether a convention holds a role of the model.
+inline bool holds(const Canonical& model, Convention convention, const RoleKey& key) {
+  for (const auto& [name, slot] : native_slots(model.model, convention))
+    for (const TensorRow* row : slot.rows)
+      if (slot.key(*row) == key) return true;
+  return false;
 }
 
 // The tiny model as a checkpoint of a convention.

@@ -1,108 +1,125 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
+#include "arch/model_facts.h"
 #include "model/checkpoint.h"
+#include "model/metadata.h"
 #include "model/role.h"
-#include "wire/json.h"
 
 // Architectures are data: what a family's tensors and config keys are called in each convention, and
 // the rules that are more than a rename. Code walks these tables; it never names a family.
 namespace recast {
 
-// A number of the model that names, shapes, rules or metadata need.
-enum class Fact {
-  layers, hidden, heads, kv_heads, head_dim, ffn, vocab, context, norm_eps, rope_theta,
-  partial_rotary, sliding_window, attention_bias, mlp_bias, tied,
-};
-
-// integer: 1 and up; real; flag; optional_integer: may be null (0).
-enum class KeyKind { integer, real, flag, optional_integer };
-
-// One fact and its spelling in each convention.
-struct KeyRow {
-  Fact fact;
-  std::string_view hf;        // key of config.json; further spellings that are read follow a blank
-  KeyKind kind;
-  std::string_view fallback;  // class default: a number, "true", "null", "=FACT" rules below; "": required
-  std::string_view gguf;      // key behind "ARCH."; empty when GGUF does not hold it
-};
-// Values of KeyRow::fallback that are computed from other facts.
-inline constexpr std::string_view from_heads = "=heads";               // kv_heads
-inline constexpr std::string_view from_hidden = "=hidden/heads";       // head_dim
-inline constexpr std::string_view four_hidden = "=4*hidden";           // ffn of gpt2
-
-class Facts {
- public:
-  using Number = std::variant<int64_t, double, bool>;
-  void set(Fact fact, Number value) { values_[fact] = value; }
-  bool has(Fact fact) const { return values_.contains(fact); }
-  int64_t integer(Fact fact) const;  // 0 when absent
-  double real(Fact fact) const;
-  bool flag(Fact fact) const;
-
- private:
-  std::map<Fact, Number> values_;
-};
-
-// Position scaling of rotary embeddings. Source: facts of modeling_rope_utils.
-struct Rope {
-  std::string type = "default";  // default linear dynamic yarn longrope llama3
-  std::optional<double> factor, attention_factor, beta_fast, beta_slow, low_freq_factor,
-      high_freq_factor, mscale, mscale_all_dim;
-  std::optional<int64_t> original_context;
-  std::vector<double> long_factor, short_factor;
-  json::Object unknown;          // further members, carried
-};
-
-// Everything about one model that is not a tensor.
-struct Architecture;
-struct ModelFacts {
-  const Architecture* arch = nullptr;
-  Facts facts;
-  Rope rope;
-  std::vector<std::string> assumptions;  // what was not in the source and is taken as usual
+// The tensor that a rule or a condition speaks of.
+struct Place {
+  Role role;
+  Part part;
+  int layer;  // -1: of the whole model
+  const ModelFacts& model;
 };
 
 // A reversible change between a convention's form of a tensor and the canonical one.
 struct Rule {
   std::string_view name;
   bool exact;  // false: computed, back within one ulp
-  ValuePtr (*to_canonical)(ValuePtr native, Role role, const ModelFacts& model);
-  ValuePtr (*from_canonical)(ValuePtr canonical, Role role, const ModelFacts& model);
+  ValuePtr (*to_canonical)(ValuePtr native, const Place& place);
+  ValuePtr (*from_canonical)(ValuePtr canonical, const Place& place);
 };
 extern const Rule permute_rope;  // rows of q and k: half-split to interleaved pairs (llama in GGUF)
-extern const Rule transposed;    // stored [in, out] (Conv1D of GPT-2)
 extern const Rule plus_one;      // norm weight stored as 1 + w in f32 (Gemma in GGUF)
+extern const Rule minus_exp;     // stored as -exp(w) in f32 (A of Mamba in GGUF)
+
+// An extent of a canonical weight, by name of what gives it.
+struct Dim {
+  Fact blame;  // the fact that an error names
+  int64_t (*extent)(const ModelFacts& model) = nullptr;  // null: no axis
+
+  static const Dim none, hidden, q, kv, ffn, vocab, head_dim, context, half_head, heads, kv_heads,
+      experts, expert_ffn, shared_ffn, one;
+};
+
+inline constexpr Dim Dim::none{};
+inline constexpr Dim Dim::hidden{Fact::hidden,
+                                 [](const ModelFacts& m) { return m.facts.integer(Fact::hidden); }};
+inline constexpr Dim Dim::q{Fact::heads, [](const ModelFacts& m) {
+  return m.facts.integer(Fact::heads) * m.facts.integer(Fact::head_dim);
+}};
+inline constexpr Dim Dim::kv{Fact::kv_heads, [](const ModelFacts& m) {
+  return m.facts.integer(Fact::kv_heads) * m.facts.integer(Fact::head_dim);
+}};
+inline constexpr Dim Dim::ffn{Fact::ffn,
+                              [](const ModelFacts& m) { return m.facts.integer(Fact::ffn); }};
+inline constexpr Dim Dim::vocab{Fact::vocab,
+                                [](const ModelFacts& m) { return m.facts.integer(Fact::vocab); }};
+inline constexpr Dim Dim::head_dim{
+    Fact::head_dim, [](const ModelFacts& m) { return m.facts.integer(Fact::head_dim); }};
+inline constexpr Dim Dim::context{
+    Fact::context, [](const ModelFacts& m) { return m.facts.integer(Fact::context); }};
+inline constexpr Dim Dim::half_head{Fact::head_dim,
+                                    [](const ModelFacts& m) { return rope_dimensions(m) / 2; }};
+inline constexpr Dim Dim::heads{Fact::heads,
+                                [](const ModelFacts& m) { return m.facts.integer(Fact::heads); }};
+inline constexpr Dim Dim::kv_heads{
+    Fact::kv_heads, [](const ModelFacts& m) { return m.facts.integer(Fact::kv_heads); }};
+inline constexpr Dim Dim::experts{
+    Fact::experts, [](const ModelFacts& m) { return m.facts.integer(Fact::experts); }};
+inline constexpr Dim Dim::expert_ffn{
+    Fact::expert_ffn, [](const ModelFacts& m) { return m.facts.integer(Fact::expert_ffn); }};
+inline constexpr Dim Dim::shared_ffn{
+    Fact::shared_ffn, [](const ModelFacts& m) { return m.facts.integer(Fact::shared_ffn); }};
+inline constexpr Dim Dim::one{Fact::hidden, [](const ModelFacts&) { return int64_t{1}; }};
+
+// Whether a model has a tensor.
+struct Needed {
+  bool possible = true;  // false: no model of the family has it
+  bool (*holds)(const ModelFacts& model, int layer) = nullptr;  // null: as the file has it
+
+  static const Needed never, always, optional, attention_bias, mlp_bias, untied;
+};
+
+inline constexpr Needed Needed::never{false};
+inline constexpr Needed Needed::optional{};
+inline constexpr Needed Needed::always{true, [](const ModelFacts&, int) { return true; }};
+inline constexpr Needed Needed::attention_bias{
+    true, [](const ModelFacts& m, int) { return m.facts.flag(Fact::attention_bias); }};
+inline constexpr Needed Needed::mlp_bias{
+    true, [](const ModelFacts& m, int) { return m.facts.flag(Fact::mlp_bias); }};
+inline constexpr Needed Needed::untied{
+    true, [](const ModelFacts& m, int) { return !m.facts.flag(Fact::tied); }};
+
+// How a convention lays out the canonical matrix [rows, columns] (or a stack of them [n, rows,
+// columns]). transposed: each matrix as [columns, rows]. flat: a stack as one matrix [n*rows,
+// columns]. flat_transposed: a stack as [n*columns, rows]. unit_axis: [rows, 1, columns].
+// unit_rows: a matrix of one row as a vector.
+enum class Form { plain, transposed, flat, flat_transposed, unit_axis, vector };
 
 // How a tensor is called and stored in one convention. Rows that share a name are one fused tensor:
-// the parts' rows in order of the table. "{}" is the layer; without "{}" there is one for the model.
-// The name has no ".weight".
+// the parts' rows in order of the table; with `groups`, that many groups one after another, each
+// with its share of every part (query, key and value of one head). "{}" is the layer; without "{}"
+// there is one for the model. "{e}" is an entry of the first axis: one tensor an expert. The name
+// has no ".weight".
 struct Cell {
   std::string_view name;         // empty: the convention does not hold this role
   const Rule* rule = nullptr;
-  std::string_view suffix = ".weight";  // of the weight; the bias is always ".bias"
+  std::string_view suffix = ".weight";
+  std::string_view bias = ".bias";
+  Form form = Form::plain;
+  Dim groups = {};
 };
-
-// Extents of the canonical weight, outermost first; a vector has one.
-enum class Dim { none, hidden, q, kv, ffn, vocab, head_dim, context, half_head };
-
-enum class Needed { never, always, optional, attention_bias, mlp_bias, untied };
 
 struct TensorRow {
   Role role;
   Cell hf, gguf;
-  std::array<Dim, 2> shape;
+  std::array<Dim, 3> shape;  // outermost first; a vector has one. A bias lacks the last axis.
   Needed weight = Needed::always;
   Needed bias = Needed::never;
+  Fact count = Fact::layers;  // how many "{}" there are
 
   const Cell& cell(Convention c) const { return c == Convention::hf ? hf : gguf; }
   bool per_layer() const;
@@ -115,24 +132,50 @@ struct IgnoredByGguf {
   std::string_view what;     // what the runtime does instead
 };
 
+// A model of the family that the runtime of a GGUF does not compute as it is.
+struct GgufLimit {
+  enum class Kind {
+    ignored,  // a warning: what the runtime does instead
+    unloadable,  // a warning: it refuses the file
+    refused,  // a GGUF cannot say it: no file is made
+  };
+  Kind kind;
+  std::string_view key;  // of config.json, to blame
+  std::string_view what;
+  bool (*applies)(const ModelFacts& model);
+};
+
+// A key behind "ARCH." that is computed and never read; nullopt: not written for this model.
+struct GgufKey {
+  std::string_view key;
+  std::optional<MetaValue> (*value)(const ModelFacts& model);
+};
+
 struct Architecture {
   std::string_view name;       // model_type
   std::string_view aliases;    // further model_type values with the same tables, blank separated
   std::string_view classes;    // architectures[0]; the first is written, blank separated
-  std::string_view gguf;       // general.architecture
+  std::string_view gguf;       // general.architecture; empty: no runtime of GGUF knows the family
+  // Which of several families with one GGUF name a file is; null: the usual one.
+  bool (*gguf_matches)(const Checkpoint& source) = nullptr;
   std::vector<std::span<const TensorRow>> tensors;
+  // Other names and forms of the same roles, read only (fused against single experts).
+  std::vector<std::span<const TensorRow>> also_read;
   std::vector<std::span<const KeyRow>> keys;
+  std::vector<std::span<const GgufKey>> gguf_keys;
+  // Facts that follow from others in no way that a row can say; null: none.
+  void (*settle)(ModelFacts& model) = nullptr;
   std::string_view constants;  // JSON object: further members of config.json with the class default
   std::string_view prefixes;   // of HF tensor names that may be missing or present ("transformer.")
+  std::string_view suffixes;   // old endings of HF tensor names: "gamma=weight beta=bias"
   std::vector<IgnoredByGguf> ignored;
-  std::string_view dropped;    // buffers of old checkpoints, by suffix, blank separated
+  std::vector<GgufLimit> limits;
+  std::string_view dropped;    // of HF names: endings of buffers and parts that no model needs
+  std::string_view parts;      // beginnings of names that are no part of the text model ("cls.")
+  std::string_view text_of;    // model_type values whose text_config is of this family
   bool rope = true;            // has rotary embeddings
-  bool gguf_head_dim = true;   // key_length and value_length are written
-  bool gguf_rope_dim = false;  // rope.dimension_count is written
-  bool gguf_vocab_size = false;
-  bool gguf_original_context = false;  // written without scaling too (phi3)
-  bool gguf_window_zero = false;       // attention.sliding_window is written as 0 when absent
-  bool gguf_needs_four_hidden = false; // the runtime takes 4 * hidden as MLP width
+  bool rope_by_layer_type = false;     // rope_parameters holds one object per layer type
+  bool gguf_original_context = false;  // written without scaling too; longrope has other names (phi3)
 };
 
 // The registry: one line a family.

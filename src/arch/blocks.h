@@ -49,14 +49,15 @@ inline constexpr KeyRow decoder_keys[] = {
     {Fact::hidden, "hidden_size", KeyKind::integer, "", "embedding_length"},
     {Fact::ffn, "intermediate_size", KeyKind::integer, "", "feed_forward_length"},
     {Fact::heads, "num_attention_heads", KeyKind::integer, "", "attention.head_count"},
-    {Fact::vocab, "vocab_size", KeyKind::integer, "", ""},
+    {Fact::vocab, "vocab_size", KeyKind::integer, "", "#token_embd.weight:0"},
 };
 inline constexpr KeyRow kv_heads_default_heads[] = {
     {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, from_heads,
      "attention.head_count_kv"},
 };
 inline constexpr KeyRow head_dim_default_hidden[] = {
-    {Fact::head_dim, "head_dim", KeyKind::integer, from_hidden, "attention.key_length"},
+    {Fact::head_dim, "head_dim", KeyKind::integer, from_hidden, "attention.key_length", nullptr,
+     false},
 };
 inline constexpr KeyRow rms_norm[] = {
     {Fact::norm_eps, "rms_norm_eps", KeyKind::real, "1e-06",
@@ -66,10 +67,42 @@ inline constexpr KeyRow rope_base[] = {
     {Fact::rope_theta, "rope_theta", KeyKind::real, "10000.0", "rope.freq_base"},
 };
 inline constexpr KeyRow untied[] = {
-    {Fact::tied, "tie_word_embeddings", KeyKind::flag, "false", ""},
+    {Fact::tied, "tie_word_embeddings", KeyKind::flag, "false", "!output.weight"},
 };
 inline constexpr KeyRow tied[] = {
-    {Fact::tied, "tie_word_embeddings", KeyKind::flag, "true", ""},
+    {Fact::tied, "tie_word_embeddings", KeyKind::flag, "true", "!output.weight"},
+};
+
+// Keys that are computed for a GGUF.
+inline std::optional<MetaValue> u32(int64_t value) {
+  return MetaValue::u32(static_cast<uint32_t>(value));
+}
+inline bool has_usual_head_dim(const ModelFacts& m) {
+  return m.facts.integer(Fact::head_dim) * m.facts.integer(Fact::heads) ==
+         m.facts.integer(Fact::hidden);
+}
+inline constexpr GgufKey head_dim_keys[] = {
+    {"attention.key_length",
+     [](const ModelFacts& m) { return u32(m.facts.integer(Fact::head_dim)); }},
+    {"attention.value_length",
+     [](const ModelFacts& m) { return u32(m.facts.integer(Fact::head_dim)); }},
+};
+// For runtimes that compute the head width where it is the usual one.
+inline constexpr GgufKey unusual_head_dim_keys[] = {
+    {"attention.key_length",
+     [](const ModelFacts& m) {
+       return has_usual_head_dim(m) ? std::nullopt : u32(m.facts.integer(Fact::head_dim));
+     }},
+    {"attention.value_length",
+     [](const ModelFacts& m) {
+       return has_usual_head_dim(m) ? std::nullopt : u32(m.facts.integer(Fact::head_dim));
+     }},
+};
+inline constexpr GgufKey rope_dimension_key[] = {
+    {"rope.dimension_count", [](const ModelFacts& m) { return u32(rope_dimensions(m)); }},
+};
+inline constexpr GgufKey vocab_size_key[] = {
+    {"vocab_size", [](const ModelFacts& m) { return u32(m.facts.integer(Fact::vocab)); }},
 };
 
 }  // namespace recast::blocks

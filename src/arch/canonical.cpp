@@ -13,83 +13,24 @@
 
 namespace recast {
 
-bool TensorRow::per_layer() const {
-  return hf.name.find("{}") != std::string_view::npos ||
-         gguf.name.find("{}") != std::string_view::npos;
-}
-
-std::string native_name(const TensorRow& row, Convention convention, const RoleKey& key) {
-  const Cell& cell = row.cell(convention);
-  if (cell.name.empty()) return "";
-  std::string name(cell.name);
-  if (const size_t at = name.find("{}"); at != std::string::npos)
-    name.replace(at, 2, fmt::format("{}", key.layer));
-  return name + (key.part == Part::weight ? std::string(cell.suffix) : ".bias");
-}
-
 namespace {
 
-// One native tensor of a convention: the roles that it holds, in the order of its rows.
-struct Slot {
-  std::vector<const TensorRow*> rows;
-  Part part;
-  int layer;
-};
+// Beginnings of names that wrap the language part of a model of several modalities, and those of the
+// other parts.
+constexpr std::string_view text_wrappers =
+    "language_model.model. model.language_model.model. model.language_model. language_model. "
+    "model.text_model. text_model. thinker.model. thinker.";
+constexpr std::string_view other_parts =
+    "vision_tower. model.vision_tower. vision_model. model.vision_model. visual. model.visual. "
+    "vision_encoder. model.vision_encoder. vision_embed_tokens. model.vision_embed_tokens. "
+    "multi_modal_projector. model.multi_modal_projector. mm_projector. model.mm_projector. "
+    "connector. model.connector. patch_merger. model.patch_merger. vision_adapter. "
+    "audio_tower. model.audio_tower. audio_projector. model.audio_projector. audio_model. "
+    "embed_vision. model.embed_vision. embed_audio. model.embed_audio. img_projector. "
+    "image_newline model.image_newline thinker.visual. thinker.audio_tower. talker. token2wav.";
 
-std::vector<const TensorRow*> all_rows(const Architecture& arch) {
-  std::vector<const TensorRow*> rows;
-  for (const auto& group : arch.tensors)
-    for (const TensorRow& row : group) rows.push_back(&row);
-  return rows;
-}
-
-// Native names of a convention in the order of the table: rows before the first layer row, the
-// layers, the rest.
-std::vector<std::pair<std::string, Slot>> native_slots(const ModelFacts& model,
-                                                       Convention convention) {
-  const std::vector<const TensorRow*> rows = all_rows(*model.arch);
-  const auto first_layer = std::find_if(rows.begin(), rows.end(),
-                                        [](const TensorRow* r) { return r->per_layer(); });
-  std::vector<std::pair<std::string, Slot>> slots;
-  std::unordered_map<std::string, size_t> seen;
-  const auto add = [&](const TensorRow* row, int layer) {
-    for (const Part part : {Part::weight, Part::bias}) {
-      if ((part == Part::weight ? row->weight : row->bias) == Needed::never) continue;
-      std::string name = native_name(*row, convention, {row->role, part, layer});
-      if (name.empty()) continue;
-      const auto [it, fresh] = seen.emplace(name, slots.size());
-      if (fresh) slots.push_back({std::move(name), Slot{{}, part, layer}});
-      slots[it->second].second.rows.push_back(row);
-    }
-  };
-  for (auto it = rows.begin(); it != first_layer; ++it) add(*it, -1);
-  const auto layers = static_cast<int>(model.facts.integer(Fact::layers));
-  for (int layer = 0; layer < layers; ++layer)
-    for (auto it = first_layer; it != rows.end(); ++it)
-      if ((*it)->per_layer()) add(*it, layer);
-  for (auto it = first_layer; it != rows.end(); ++it)
-    if (!(*it)->per_layer()) add(*it, -1);
-  return slots;
-}
-
-bool is_needed(Needed needed, const ModelFacts& model) {
-  switch (needed) {
-    case Needed::never:
-    case Needed::optional: return false;
-    case Needed::always: return true;
-    case Needed::attention_bias: return model.facts.flag(Fact::attention_bias);
-    case Needed::mlp_bias: return model.facts.flag(Fact::mlp_bias);
-    case Needed::untied: return !model.facts.flag(Fact::tied);
-  }
-  return false;
-}
-
-Shape canonical_shape(const TensorRow& row, Part part, const ModelFacts& model) {
-  Shape shape{extent_of(row.shape[0], model)};
-  if (part == Part::weight && row.shape[1] != Dim::none)
-    shape.push_back(extent_of(row.shape[1], model));
-  return shape;
-}
+// A file may have other tensors than the config says, but not a thousand times more names.
+constexpr uint64_t limit_slots_per_tensor = 1000, limit_slots_free = 100'000;
 
 class Canonicaliser {
  public:
@@ -100,9 +41,13 @@ class Canonicaliser {
 
   Canonical run() {
     check_layers();
-    for (auto& [name, slot] : native_slots(out_.model, source_.convention))
-      slots_.emplace(std::move(name), std::move(slot));
+    check_counts();
+    slots_in_order_ = native_slots(model(), source_.convention);
+    for (const NamedSlot& slot : slots_in_order_) slots_.emplace(slot.first, &slot.second);
+    also_read_ = also_read_slots(model(), source_.convention);
+    for (const NamedSlot& slot : also_read_) slots_.emplace(slot.first, &slot.second);
     for (const Tensor& tensor : source_.tensors) take(tensor);
+    stack_entries();
     settle_head();
     check_complete();
     if (!problems_.empty()) raise();
@@ -113,51 +58,98 @@ class Canonicaliser {
   const ModelFacts& model() const { return out_.model; }
   const Architecture& arch() const { return *out_.model.arch; }
   bool hf() const { return source_.convention == Convention::hf; }
+  std::string blamed_key(Fact fact) const {
+    return key_where(key_spelling(arch(), fact, source_.convention));
+  }
 
-  // The name as the table spells it: a family prefix that is missing from the file is put back, and
-  // one that wraps the whole model is taken off.
+  // The name as the table spells it: a family prefix that is missing from the file is put back, one
+  // that wraps the whole model is taken off, an old ending is replaced.
   std::string table_name(std::string_view name) const {
     if (!hf() || slots_.contains(std::string(name))) return std::string(name);
-    for (const std::string_view prefix : words(arch().prefixes)) {
-      std::string longer = std::string(prefix) + std::string(name);
-      if (slots_.contains(longer)) return longer;
-      if (name.starts_with(prefix) && slots_.contains(std::string(name.substr(prefix.size()))))
-        return std::string(name.substr(prefix.size()));
-    }
+    if (auto found = with_prefix(name)) return *found;
+    for (const std::string_view wrapper : words(text_wrappers))
+      if (name.starts_with(wrapper))
+        if (auto found = with_prefix(name.substr(wrapper.size()))) return *found;
     return std::string(name);
+  }
+  std::optional<std::string> with_prefix(std::string_view name) const {
+    if (auto found = with_suffix(std::string(name))) return found;
+    for (const std::string_view prefix : words(arch().prefixes)) {
+      if (auto found = with_suffix(std::string(prefix).append(name))) return found;
+      if (name.starts_with(prefix))
+        if (auto found = with_suffix(std::string(name.substr(prefix.size())))) return found;
+    }
+    return std::nullopt;
+  }
+  std::optional<std::string> with_suffix(std::string name) const {
+    if (slots_.contains(name)) return name;
+    for (const std::string_view pair : words(arch().suffixes)) {
+      const size_t equals = pair.find('=');
+      const std::string_view old = pair.substr(0, equals);
+      if (!name.ends_with(old)) continue;
+      std::string other = name.substr(0, name.size() - old.size()).append(pair.substr(equals + 1));
+      if (slots_.contains(other)) return other;
+    }
+    return std::nullopt;
   }
 
   // Layers in the file, by the numbers in its names, against the config. Without this a config of
   // another size would be reported as a hundred missing tensors.
   void check_layers() {
-    int64_t highest = -1;
-    std::string example;
-    for (const TensorRow* row : all_rows(arch())) {
-      const std::string_view name = row->cell(source_.convention).name;
-      const size_t at = name.find("{}");
-      if (at == std::string_view::npos) continue;
-      const std::string_view head = name.substr(0, at), tail = name.substr(at + 2);
-      for (const Tensor& tensor : source_.tensors) {
-        const int64_t layer = layer_in(tensor.name, head, tail);
-        if (layer > highest) {
-          highest = layer;
-          example = tensor.name;
-        }
-      }
-    }
     if (source_.tensors.empty())
       fail(codes::tensor_missing, {.expected = "the weights", .found = "no tensor at all"});
-    const int64_t layers = model().facts.integer(Fact::layers);
-    if (highest + 1 == layers) return;
-    fail(codes::config_contradicts,
-         {.where = key_where(key_spelling(arch(), Fact::layers, source_.convention)),
-          .expected = fmt::format("{}, by the tensor names (last: {})", highest + 1,
-                                  example.empty() ? "none" : printable(example)),
-          .found = fmt::format("{}", layers),
-          .file = source_.config_file});
+    std::map<Fact, std::pair<int64_t, std::string>> highest;
+    for (const auto* tables : {&arch().tensors, &arch().also_read})
+      for (const auto& group : *tables)
+        for (const TensorRow& row : group) note_layers(row, highest[row.count]);
+    for (const auto& [count, last] : highest) {
+      const int64_t layers = model().facts.integer(count);
+      const int64_t extra = count == Fact::layers ? model().facts.integer(Fact::mtp_layers) : 0;
+      if (last.first + 1 >= layers && last.first + 1 <= layers + extra) continue;
+      fail(codes::config_contradicts,
+           {.where = blamed_key(count),
+            .expected = fmt::format("{}, by the tensor names (last: {})", last.first + 1,
+                                    last.second.empty() ? "none" : printable(last.second)),
+            .found = fmt::format("{}", layers),
+            .file = source_.config_file});
+    }
+  }
+
+  void note_layers(const TensorRow& row, std::pair<int64_t, std::string>& highest) const {
+    const std::string_view name = row.cell(source_.convention).name;
+    const size_t at = name.find("{}");
+    if (at == std::string_view::npos) return;
+    const std::string_view head = name.substr(0, at);
+    std::string_view tail = name.substr(at + 2);
+    tail = tail.substr(0, tail.find("{e}"));
+    for (const Tensor& tensor : source_.tensors) {
+      const int64_t layer = layer_in(tensor.name, head, tail);
+      if (layer > highest.first || highest.second.empty()) {
+        if (layer < 0) continue;
+        highest = {layer, tensor.name};
+      }
+    }
+  }
+
+  // Experts by the million in a config are damage, and would only cost memory.
+  void check_counts() {
+    const uint64_t slots = slot_count(model(), source_.convention);
+    if (slots > limit_slots_free + limit_slots_per_tensor * source_.tensors.size())
+      fail(codes::config_contradicts,
+           {.where = blamed_key(Fact::experts),
+            .expected = fmt::format("a count that fits {} tensors", source_.tensors.size()),
+            .found = fmt::format("{}, which makes {} names",
+                                 model().facts.integer(Fact::experts), slots),
+            .file = source_.config_file});
   }
 
   int64_t layer_in(std::string_view name, std::string_view head, std::string_view tail) const {
+    if (hf() && !name.starts_with(head))
+      for (const std::string_view wrapper : words(text_wrappers))
+        if (name.starts_with(wrapper)) {
+          name.remove_prefix(wrapper.size());
+          break;
+        }
     for (const std::string_view prefix : words(arch().prefixes))
       if (!name.starts_with(head) && head.starts_with(prefix) &&
           name.starts_with(head.substr(prefix.size())))
@@ -173,19 +165,15 @@ class Canonicaliser {
   }
 
   void take(const Tensor& tensor) {
-    for (const std::string_view suffix : words(arch().dropped))
-      if (tensor.name.ends_with(suffix) && !slots_.contains(table_name(tensor.name))) {
-        out_.dropped.push_back({tensor.name, "buffer of an old checkpoint"});
-        return;
-      }
     const std::string name = table_name(tensor.name);
     const auto it = slots_.find(name);
     if (it == slots_.end()) {
-      out_.unknown.push_back(tensor.name);
+      leave_out(tensor.name);
       return;
     }
-    const Slot& slot = it->second;
-    if (slot.rows.front()->weight == Needed::optional && slot.rows.front()->hf.name.empty()) {
+    const Slot& slot = *it->second;
+    if (slot.rows.front()->weight.possible && !slot.rows.front()->weight.holds &&
+        slot.rows.front()->hf.name.empty()) {
       out_.dropped.push_back({tensor.name, "rope factors are config values"});
       return;
     }
@@ -193,47 +181,69 @@ class Canonicaliser {
       problem(codes::tensor_twice, {.where = tensor_where(tensor.name)});
       return;
     }
-    split(tensor, slot);
+    if (!check_shape(tensor, slot)) return;
+    std::vector<ValuePtr> parts = split_native(tensor.value, slot, source_.convention, model());
+    for (size_t i = 0; i < parts.size(); ++i)
+      if (slot.expert < 0)
+        out_.tensors[slot.key(*slot.rows[i])] = {std::move(parts[i]), tensor.name};
+      else
+        entries_[slot.key(*slot.rows[i])][slot.expert] = {std::move(parts[i]), tensor.name};
   }
 
-  // Cuts a native tensor into the canonical values of its roles.
-  void split(const Tensor& tensor, const Slot& slot) {
-    const TensorRow& first = *slot.rows.front();
-    const Rule* rule = first.cell(source_.convention).rule;
-    if (!check_shape(tensor, slot)) return;
-    ValuePtr value = tensor.value;
-    if (rule && slot.rows.size() > 1) value = rule->to_canonical(value, first.role, model());
-    int64_t row_at = 0;
-    for (const TensorRow* row : slot.rows) {
-      const Shape shape = canonical_shape(*row, slot.part, model());
-      ValuePtr part =
-          slot.rows.size() == 1 ? value : slice(value, row_at, row_at + shape.front());
-      if (rule && slot.rows.size() == 1) part = rule->to_canonical(part, row->role, model());
-      row_at += shape.front();
-      out_.tensors[{row->role, slot.part, slot.layer}] = {std::move(part), tensor.name};
+  // No role: dropped by a rule, of another part of the model, or not known.
+  void leave_out(const std::string& name) {
+    const auto begins = [&](std::string_view list) {
+      for (const std::string_view word : words(list))
+        if (name.starts_with(word)) return true;
+      return false;
+    };
+    for (const std::string_view suffix : words(arch().dropped))
+      if (name.ends_with(suffix)) {
+        out_.dropped.push_back({name, "buffer of an old checkpoint"});
+        return;
+      }
+    if (hf() && begins(arch().parts))
+      out_.dropped.push_back({name, "no part of the language model"});
+    else if (hf() && begins(other_parts))
+      out_.other_modalities.push_back(name);
+    else if (is_beyond_layers(name))
+      out_.dropped.push_back({name, "multi-token prediction layer"});
+    else
+      out_.unknown.push_back(name);
+  }
+
+  bool is_beyond_layers(std::string_view name) const {
+    if (model().facts.integer(Fact::mtp_layers) == 0) return false;
+    const std::string_view head = hf() ? "model.layers." : "blk.";
+    return layer_in(name, head, ".") >= model().facts.integer(Fact::layers);
+  }
+
+  // One tensor an expert becomes one stack.
+  void stack_entries() {
+    for (auto& [key, entries] : entries_) {
+      std::vector<ValuePtr> parts;
+      Shape shape;
+      for (auto& [entry, tensor] : entries) {
+        shape = tensor.value->shape();
+        parts.push_back(std::move(tensor.value));
+      }
+      shape.front() = static_cast<int64_t>(parts.size());
+      out_.tensors[key] = {concat(std::move(parts), std::move(shape)),
+                           entries.begin()->second.source};
     }
   }
 
   // Compares with the shape that the config asks for, in the form of the file.
   bool check_shape(const Tensor& tensor, const Slot& slot) {
-    const TensorRow& first = *slot.rows.front();
-    Shape want = canonical_shape(first, slot.part, model());
-    Dim dims[2] = {first.shape[0], first.shape[1]};
-    for (size_t i = 1; i < slot.rows.size(); ++i)
-      want[0] += canonical_shape(*slot.rows[i], slot.part, model()).front();
-    if (first.cell(source_.convention).rule == &transposed && want.size() == 2) {
-      std::swap(want[0], want[1]);
-      std::swap(dims[0], dims[1]);
-    }
+    const Shape want = native_shape(slot, source_.convention, model());
     const Shape& have = tensor.shape();
     if (have == want) return true;
     size_t axis = 0;
     while (axis < want.size() && axis < have.size() && have[axis] == want[axis]) ++axis;
-    const Dim blame = axis < want.size() ? dims[axis] : dims[0];
+    const std::vector<Dim> dims = native_dims(slot, source_.convention);
     problem(codes::tensor_shape,
             {.where = fmt::format("{}, {}", tensor_where(tensor.name),
-                                  key_where(key_spelling(arch(), fact_of(blame),
-                                                         source_.convention))),
+                                  blamed_key(dims[axis < dims.size() ? axis : 0].blame)),
              .expected = to_string(want),
              .found = to_string(have)});
     return false;
@@ -270,18 +280,21 @@ class Canonicaliser {
 
   void check_complete() {
     tie_by_absence();
-    for (const auto& [name, slot] : native_slots(model(), source_.convention)) {
-      const TensorRow& row = *slot.rows.front();
-      if (!is_needed(slot.part == Part::weight ? row.weight : row.bias, model())) continue;
-      if (!out_.tensors.contains({row.role, slot.part, slot.layer}) && !taken_.contains(name))
-        problem(codes::tensor_missing, {.where = tensor_where(name)});
+    for (const auto& [name, slot] : slots_in_order_) {
+      if (!is_needed(slot, model()) || taken_.contains(name)) continue;
+      const RoleKey key = slot.key(*slot.rows.front());
+      const auto entries = entries_.find(key);
+      const bool there = slot.expert < 0 || entries == entries_.end()
+                             ? out_.tensors.contains(key)
+                             : entries->second.contains(slot.expert);
+      if (!there) problem(codes::tensor_missing, {.where = tensor_where(name)});
     }
   }
 
   // No head, and the config does not say that there is one of its own.
   void tie_by_absence() {
     const KeyRow* row = find_key(arch(), Fact::tied);
-    if (!hf() || !row || model().facts.flag(Fact::tied) ||
+    if (!hf() || !row || row->hf.empty() || model().facts.flag(Fact::tied) ||
         out_.tensors.contains({Role::output}) || source_.config.find(row->hf))
       return;
     out_.model.facts.set(Fact::tied, true);
@@ -303,7 +316,9 @@ class Canonicaliser {
   const Checkpoint& source_;
   std::vector<Finding>& warnings_;
   Canonical out_;
-  std::unordered_map<std::string, Slot> slots_;
+  std::vector<NamedSlot> slots_in_order_, also_read_;
+  std::unordered_map<std::string, const Slot*> slots_;
+  std::map<RoleKey, std::map<int, RoleTensor>> entries_;  // of stacks that come one by one
   std::set<std::string> taken_;
   std::vector<Error> problems_;
 };
@@ -330,29 +345,17 @@ std::vector<NativeTensor> from_canonical(const Canonical& canonical, Convention 
   const std::map<RoleKey, RoleTensor> all = with_rope_tensors(canonical, convention);
   std::vector<NativeTensor> out;
   for (const auto& [name, slot] : native_slots(canonical.model, convention)) {
-    const Rule* rule = slot.rows.front()->cell(convention).rule;
     NativeTensor native;
     std::vector<ValuePtr> parts;
-    int64_t rows = 0;
     for (const TensorRow* row : slot.rows) {
-      const RoleKey key{row->role, slot.part, slot.layer};
-      const auto it = all.find(key);
+      const auto it = all.find(slot.key(*row));
       if (it == all.end()) break;
-      ValuePtr value = it->second.value;
-      if (rule && slot.rows.size() == 1) value = rule->from_canonical(value, row->role, canonical.model);
-      rows += value->shape().front();
-      parts.push_back(std::move(value));
-      native.roles.push_back(key);
+      parts.push_back(it->second.value);
+      native.roles.push_back(it->first);
     }
     if (parts.empty() || parts.size() != slot.rows.size()) continue;
-    ValuePtr value = parts.front();
-    if (parts.size() > 1) {
-      Shape shape = value->shape();
-      shape.front() = rows;
-      value = concat(std::move(parts), std::move(shape));
-      if (rule) value = rule->from_canonical(value, native.roles.front().role, canonical.model);
-    }
-    native.tensor = {name, std::move(value)};
+    native.tensor = {name,
+                     join_native(std::move(parts), slot, convention, canonical.model)};
     out.push_back(std::move(native));
   }
   return out;

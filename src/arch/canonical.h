@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "arch/architecture.h"
+#include "arch/native.h"
 
 // From native names to roles and back: what makes N readers and N writers meet.
 namespace recast {
@@ -23,6 +23,7 @@ struct Canonical {
   };
   std::vector<Dropped> dropped;      // by a rule with a name
   std::vector<std::string> unknown;  // not carried: a warning
+  std::vector<std::string> other_modalities;  // of vision and audio parts: not carried
 };
 
 // Gives every native tensor its role. Throws tensor_missing, tensor_twice, tensor_shape and
@@ -38,8 +39,5 @@ struct NativeTensor {
   std::vector<RoleKey> roles;  // more than one where the convention fuses or stacks
 };
 std::vector<NativeTensor> from_canonical(const Canonical& canonical, Convention convention);
-
-// The native name of a role: "blk.3.attn_q.weight". Empty when the convention does not hold it.
-std::string native_name(const TensorRow& row, Convention convention, const RoleKey& key);
 
 }  // namespace recast

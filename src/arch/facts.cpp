@@ -5,33 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "arch/key_tables.h"
 #include "arch/rope.h"
 
 namespace recast {
 
 // No published model comes near; a larger count is damage, and would only cost memory.
-constexpr int64_t limit_layers = 20'000;
+constexpr int64_t limit_layers = 20'000, limit_experts = 100'000;
 constexpr int64_t limit_extent = (int64_t{1} << 31) - 1;  // products of two fit 64 bits
-
-int64_t Facts::integer(Fact fact) const {
-  const auto it = values_.find(fact);
-  if (it == values_.end()) return 0;
-  if (const auto* v = std::get_if<int64_t>(&it->second)) return *v;
-  return 0;
-}
-double Facts::real(Fact fact) const {
-  const auto it = values_.find(fact);
-  if (it == values_.end()) return 0;
-  if (const auto* v = std::get_if<double>(&it->second)) return *v;
-  if (const auto* v = std::get_if<int64_t>(&it->second)) return static_cast<double>(*v);
-  return 0;
-}
-bool Facts::flag(Fact fact) const {
-  const auto it = values_.find(fact);
-  if (it == values_.end()) return false;
-  const auto* v = std::get_if<bool>(&it->second);
-  return v && *v;
-}
 
 const KeyRow* find_key(const Architecture& arch, Fact fact) {
   for (const auto& group : arch.keys)
@@ -40,142 +21,177 @@ const KeyRow* find_key(const Architecture& arch, Fact fact) {
   return nullptr;
 }
 
+bool is_tensor_rule(std::string_view gguf) {
+  return gguf.starts_with('?') || gguf.starts_with('!') || gguf.starts_with('#');
+}
+
 std::string key_spelling(const Architecture& arch, Fact fact, Convention convention) {
   const KeyRow* row = find_key(arch, fact);
   if (!row) return "";
-  if (convention == Convention::hf)
-    return row->hf.empty() ? "" : std::string(words(row->hf).front());
-  if (row->gguf.empty()) return std::string(row->hf.empty() ? "" : words(row->hf).front());
+  if (convention == Convention::hf || row->gguf.empty() || is_tensor_rule(row->gguf))
+    return row->hf.empty() ? std::string(fact.name) : std::string(words(row->hf).front());
   return fmt::format("{}.{}", arch.gguf, row->gguf);
 }
 
-int64_t extent_of(Dim dim, const ModelFacts& model) {
-  const Facts& f = model.facts;
-  switch (dim) {
-    case Dim::none: return 0;
-    case Dim::hidden: return f.integer(Fact::hidden);
-    case Dim::q: return f.integer(Fact::heads) * f.integer(Fact::head_dim);
-    case Dim::kv: return f.integer(Fact::kv_heads) * f.integer(Fact::head_dim);
-    case Dim::ffn: return f.integer(Fact::ffn);
-    case Dim::vocab: return f.integer(Fact::vocab);
-    case Dim::head_dim: return f.integer(Fact::head_dim);
-    case Dim::context: return f.integer(Fact::context);
-    case Dim::half_head: return rope_dimensions(model) / 2;
+const json::Value* spelled(const json::Value& config, const KeyRow& row) {
+  const bool may_be_null =
+      row.kind == KeyKind::optional_integer || row.kind == KeyKind::optional_real;
+  for (const std::string_view key : words(row.hf)) {
+    const json::Value* value = config.find(key);
+    if (value && (!value->is_null() || may_be_null)) return value;
   }
-  return 0;
+  return nullptr;
 }
 
-Fact fact_of(Dim dim) {
-  static constexpr Fact facts[] = {Fact::hidden, Fact::hidden, Fact::heads,
-                                   Fact::kv_heads, Fact::ffn,  Fact::vocab,
-                                   Fact::head_dim, Fact::context, Fact::head_dim};
-  return facts[static_cast<size_t>(dim)];
+bool is_rope_fact(Fact fact) {
+  return fact == Fact::rope_theta || fact == Fact::partial_rotary || fact == Fact::rope_theta_swa;
 }
 
 namespace {
 
-// Read by rope.cpp, which knows both spellings.
-bool is_rope_fact(Fact fact) {
-  return fact == Fact::rope_theta || fact == Fact::partial_rotary;
-}
-
-// A fallback that is computed from facts already known.
-std::optional<Facts::Number> derived(std::string_view rule, const Facts& f) {
-  if (rule == from_heads) return f.integer(Fact::heads);
-  if (rule == four_hidden) return 4 * f.integer(Fact::hidden);
-  if (rule == from_hidden && f.integer(Fact::heads) > 0)
-    return f.integer(Fact::hidden) / f.integer(Fact::heads);
+// A layer's kind by its name in layer_types: whether attention has a window there.
+std::optional<int64_t> has_window(std::string_view layer_type) {
+  if (layer_type == "full_attention") return 0;
+  if (layer_type == "sliding_attention" || layer_type == "chunked_attention") return 1;
   return std::nullopt;
 }
 
+// True for all layers but every `period`-th.
+std::vector<int64_t> by_period(int64_t every, int64_t layers) {
+  std::vector<int64_t> out;
+  for (int64_t i = 0; i < layers; ++i) out.push_back(every > 0 && (i + 1) % every != 0 ? 1 : 0);
+  return out;
+}
+
+// Values of KeyRow::fallback that are computed from facts already known.
+struct Derived {
+  std::string_view rule;
+  int64_t (*value)(const Facts& facts);
+};
+constexpr Derived derived[] = {
+    {from_heads, [](const Facts& f) { return f.integer(Fact::heads); }},
+    {four_hidden, [](const Facts& f) { return 4 * f.integer(Fact::hidden); }},
+    {twice_hidden, [](const Facts& f) { return 2 * f.integer(Fact::hidden); }},
+    {hidden_16, [](const Facts& f) { return (f.integer(Fact::hidden) + 15) / 16; }},
+    {from_layers, [](const Facts& f) { return f.integer(Fact::layers); }},
+    {from_ffn, [](const Facts& f) { return f.integer(Fact::ffn); }},
+    {from_hidden, [](const Facts& f) {
+       const int64_t heads = f.integer(Fact::heads);
+       return heads > 0 ? f.integer(Fact::hidden) / heads : 0;
+     }},
+};
+
 std::optional<Facts::Number> fallback_value(const KeyRow& row, const Facts& facts) {
-  if (row.fallback.starts_with('=')) return derived(row.fallback, facts);
+  if (row.fallback.starts_with(period)) {
+    const std::string number(row.fallback.substr(period.size()));
+    return by_period(std::stoll(number), facts.integer(Fact::layers));
+  }
+  for (const Derived& d : derived)
+    if (row.fallback == d.rule) return d.value(facts);
   const json::Value value = json::parse(row.fallback, {});
   if (const auto b = value.as_bool()) return *b;
-  if (row.kind == KeyKind::real) return value.as_double().value();
-  if (value.is_null()) return int64_t{0};
+  if (value.is_null()) {
+    if (row.kind == KeyKind::optional_real || row.kind == KeyKind::text) return std::nullopt;
+    return int64_t{0};
+  }
+  if (row.kind == KeyKind::real || row.kind == KeyKind::optional_real)
+    return value.as_double().value();
+  if (const std::string* text = value.as_string()) return *text;
+  if (const json::Array* list = value.as_array())
+    return std::vector<int64_t>(static_cast<size_t>(facts.integer(Fact::layers)),
+                                list->empty() ? 0 : list->front().as_int().value_or(0));
   return value.as_int().value();
 }
 
-struct Reader {
-  const Architecture& arch;
-  Convention convention;
-  const std::string& file;
-  ModelFacts& model;
-  std::vector<std::string> missing = {};
-
-  [[noreturn]] void bad(const KeyRow& row, std::string expected, std::string found) const {
-    fail(convention == Convention::hf ? codes::config_value : codes::metadata_value,
-         {.where = key_where(key_spelling(arch, row.fact, convention)),
-          .expected = std::move(expected),
-          .found = std::move(found),
-          .file = file});
-  }
-
-  void take_integer(const KeyRow& row, int64_t value) {
-    const bool may_be_zero = row.kind == KeyKind::optional_integer;
-    if (value < (may_be_zero ? 0 : 1) || value > limit_extent)
-      bad(row, may_be_zero ? "0 or more" : "a positive integer", fmt::format("{}", value));
-    if (row.fact == Fact::layers && value > limit_layers)
-      fail(codes::too_many_layers, {.where = key_where(key_spelling(arch, row.fact, convention)),
-                                    .expected = fmt::format("at most {}", limit_layers),
-                                    .found = fmt::format("{}", value),
-                                    .file = file});
-    model.facts.set(row.fact, value);
-  }
+// Fills the facts of a model from the rows of its family.
+class Reader {
+ public:
+  Reader(const Architecture& arch, Convention convention, const std::string& file,
+         ModelFacts& model)
+      : arch_(arch), convention_(convention), file_(file), model_(model) {}
 
   void take_json(const KeyRow& row, const json::Value& value) {
     const std::string text = printable(json::write(value));
-    if (row.kind == KeyKind::flag) {
-      if (!value.as_bool()) bad(row, "true or false", text);
-      model.facts.set(row.fact, *value.as_bool());
-    } else if (row.kind == KeyKind::real) {
-      const auto number = value.as_double();
-      if (!number || !std::isfinite(*number) || *number < 0) bad(row, "a number", text);
-      model.facts.set(row.fact, *number);
-    } else if (value.is_null() && row.kind == KeyKind::optional_integer) {
-      model.facts.set(row.fact, int64_t{0});
-    } else {
-      if (!value.as_int()) bad(row, "an integer", text);
-      take_integer(row, *value.as_int());
+    const auto want = [&](bool ok, std::string_view expected) {
+      if (!ok) bad(row, std::string(expected), text);
+    };
+    switch (row.kind) {
+      case KeyKind::flag:
+        want(value.as_bool().has_value(), "true or false");
+        return model_.facts.set(row.fact, *value.as_bool());
+      case KeyKind::text:
+        want(value.as_string() != nullptr, "a text");
+        return model_.facts.set(row.fact, *value.as_string());
+      case KeyKind::optional_real:
+        if (value.is_null()) return;
+        [[fallthrough]];
+      case KeyKind::real: {
+        const auto number = value.as_double();
+        want(number && std::isfinite(*number) && *number >= 0, "a number");
+        return model_.facts.set(row.fact, *number);
+      }
+      case KeyKind::layer_types: return take_layer_types(row, value);
+      case KeyKind::layer_flags: return take_layer_flags(row, value);
+      case KeyKind::layer_indices: return take_layer_indices(row, value);
+      case KeyKind::optional_integer:
+        if (value.is_null()) return model_.facts.set(row.fact, int64_t{0});
+        [[fallthrough]];
+      case KeyKind::integer:
+      case KeyKind::count:
+        want(value.as_int().has_value(), "an integer");
+        return take_integer(row, *value.as_int());
     }
   }
 
   void take_meta(const KeyRow& row, const MetaValue& value) {
-    if (row.kind == KeyKind::real) {
-      if (!value.as_double()) bad(row, "a number", std::string(meta_type_name(value.type)));
-      // Stored as f32: the shortest decimal that reads back is what the source said.
-      const auto f = static_cast<float>(*value.as_double());
-      model.facts.set(row.fact, std::stod(fmt::format("{}", f)));
-    } else if (row.kind == KeyKind::flag) {
-      if (!value.as_bool()) bad(row, "a boolean", std::string(meta_type_name(value.type)));
-      model.facts.set(row.fact, *value.as_bool());
-    } else {
-      if (!value.as_int()) bad(row, "an integer", std::string(meta_type_name(value.type)));
-      take_integer(row, *value.as_int());
+    const auto want = [&](bool ok, std::string_view expected) {
+      if (!ok) bad(row, std::string(expected), std::string(meta_type_name(value.type)));
+    };
+    switch (row.kind) {
+      case KeyKind::flag:
+        want(value.as_bool().has_value(), "a boolean");
+        return model_.facts.set(row.fact, *value.as_bool());
+      case KeyKind::text:
+        want(value.as_string() != nullptr, "a string");
+        return model_.facts.set(row.fact, *value.as_string());
+      case KeyKind::real:
+      case KeyKind::optional_real:
+        want(value.as_double().has_value(), "a number");
+        return model_.facts.set(row.fact, unconverted(row, *value.as_double()));
+      case KeyKind::layer_types:
+      case KeyKind::layer_flags:
+      case KeyKind::layer_indices: return take_layer_list(row, value);
+      case KeyKind::integer:
+      case KeyKind::count:
+      case KeyKind::optional_integer:
+        want(value.as_int().has_value(), "an integer");
+        return take_integer(row, row.conversion
+                                     ? std::llround(row.conversion->from_gguf(
+                                           static_cast<double>(*value.as_int()), model_))
+                                     : *value.as_int());
     }
   }
 
   void take_fallback(const KeyRow& row) {
     if (row.fallback.empty()) {
-      missing.push_back(key_spelling(arch, row.fact, convention));
+      missing_.push_back(key_spelling(arch_, row.fact, convention_));
       return;
     }
-    if (const auto value = fallback_value(row, model.facts)) model.facts.set(row.fact, *value);
+    if (auto value = fallback_value(row, model_.facts)) model_.facts.set(row.fact, *value);
   }
 
   // Share of a head that rotates, by the number of dimensions in a GGUF; its row stands behind that
   // of the head width.
   std::optional<double> turned_share(const Metadata& metadata, const std::string& prefix) const {
     const MetaValue* value = metadata.find(prefix + "rope.dimension_count");
-    const int64_t width = model.facts.integer(Fact::head_dim);
+    const int64_t width = model_.facts.integer(Fact::head_dim);
     if (!value || width == 0) return std::nullopt;
     const int64_t turned = value->as_int().value_or(0);
     if (turned < 1 || turned > width)
       fail(codes::metadata_value, {.where = key_where(prefix + "rope.dimension_count"),
                                    .expected = fmt::format("1 to {}, the head width", width),
                                    .found = fmt::format("{}", turned),
-                                   .file = file});
+                                   .file = file_});
     const double share = static_cast<double>(turned) / static_cast<double>(width);
     // rope_dimensions() cuts off: a product that rounds down would lose one.
     const bool cut = static_cast<int64_t>(share * static_cast<double>(width)) < turned;
@@ -183,36 +199,146 @@ struct Reader {
   }
 
   void finish() const {
-    if (!missing.empty())
+    if (!missing_.empty())
       fail(codes::config_key_missing,
-           {.where = key_where(missing.front()),
-            .expected = fmt::format("{}", fmt::join(missing, ", ")),
-            .file = file});
-    const Facts& f = model.facts;
+           {.where = key_where(missing_.front()),
+            .expected = fmt::format("{}", fmt::join(missing_, ", ")),
+            .file = file_});
+    const KeyRow* heads_row = find_key(arch_, Fact::heads);
+    if (!heads_row) return;
+    const Facts& f = model_.facts;
     const int64_t hidden = f.integer(Fact::hidden), heads = f.integer(Fact::heads);
     const int64_t kv = f.integer(Fact::kv_heads);
-    const KeyRow& heads_row = *find_key(arch, Fact::heads);
-    if (f.integer(Fact::head_dim) * heads != hidden && !explicit_head_dim)
-      bad(heads_row, fmt::format("a divisor of the width {}", hidden), fmt::format("{}", heads));
-    if (arch.rope && f.integer(Fact::head_dim) % 2 != 0)
-      bad(find_key(arch, Fact::head_dim)->hf.empty() ? heads_row
-                                                     : *find_key(arch, Fact::head_dim),
+    const KeyRow* width_row = find_key(arch_, Fact::head_dim);
+    if (width_row && !explicit_head_dim && f.integer(Fact::head_dim) * heads != hidden)
+      bad(*heads_row, fmt::format("a divisor of the width {}", hidden), fmt::format("{}", heads));
+    if (width_row && arch_.rope && f.integer(Fact::head_dim) % 2 != 0)
+      bad(width_row->hf.empty() ? *heads_row : *width_row,
           "an even head width for rotary pairs", fmt::format("{}", f.integer(Fact::head_dim)));
-    if (kv == 0 || heads % kv != 0)
-      bad(*find_key(arch, Fact::kv_heads), fmt::format("a divisor of {} heads", heads),
-          fmt::format("{}", kv));
+    if (const KeyRow* kv_row = find_key(arch_, Fact::kv_heads); kv_row && (kv == 0 || heads % kv))
+      bad(*kv_row, fmt::format("a divisor of {} heads", heads), fmt::format("{}", kv));
   }
+
   bool explicit_head_dim = false;
+
+ private:
+  [[noreturn]] void bad(const KeyRow& row, std::string expected, std::string found) const {
+    fail(convention_ == Convention::hf ? codes::config_value : codes::metadata_value,
+         {.where = key_where(key_spelling(arch_, row.fact, convention_)),
+          .expected = std::move(expected),
+          .found = std::move(found),
+          .file = file_});
+  }
+
+  void take_integer(const KeyRow& row, int64_t value) {
+    const bool may_be_zero = row.kind != KeyKind::integer;
+    if (value < (may_be_zero ? 0 : 1) || value > limit_extent)
+      bad(row, may_be_zero ? "0 or more" : "a positive integer", fmt::format("{}", value));
+    if (row.fact == Fact::layers && value > limit_layers)
+      fail(codes::too_many_layers, {.where = key_where(key_spelling(arch_, row.fact, convention_)),
+                                    .expected = fmt::format("at most {}", limit_layers),
+                                    .found = fmt::format("{}", value),
+                                    .file = file_});
+    if (row.fact == Fact::experts && value > limit_experts)
+      bad(row, fmt::format("at most {}", limit_experts), fmt::format("{}", value));
+    model_.facts.set(row.fact, value);
+  }
+
+  // f32 in the file: the shortest decimal that gives the stored number is what the source said.
+  double unconverted(const KeyRow& row, double stored) const {
+    const auto f = static_cast<float>(stored);
+    if (!row.conversion) return std::stod(fmt::format("{}", f));
+    const double value = row.conversion->from_gguf(stored, model_);
+    for (int digits = 1; digits < 16; ++digits) {
+      const double rounded = std::stod(fmt::format("{:.{}g}", value, digits));
+      if (static_cast<float>(row.conversion->to_gguf(rounded, model_)) == f) return rounded;
+    }
+    return value;
+  }
+
+  size_t layers() const { return static_cast<size_t>(model_.facts.integer(Fact::layers)); }
+
+  void take_layer_types(const KeyRow& row, const json::Value& value) {
+    if (const auto every = value.as_int())
+      return model_.facts.set(row.fact, by_period(*every, static_cast<int64_t>(layers())));
+    const json::Array* list = value.as_array();
+    if (!list || list->size() != layers())
+      bad(row, fmt::format("a list of {} layer types", layers()), printable(json::write(value)));
+    std::vector<int64_t> flags;
+    for (const json::Value& item : *list) {
+      const std::string* name = item.as_string();
+      const auto flag = name ? has_window(*name) : std::nullopt;
+      if (!flag) bad(row, "full_attention or sliding_attention", printable(json::write(item)));
+      flags.push_back(*flag);
+    }
+    model_.facts.set(row.fact, std::move(flags));
+  }
+
+  void take_layer_flags(const KeyRow& row, const json::Value& value) {
+    const json::Array* list = value.as_array();
+    if (!list || list->size() < layers())
+      bad(row, fmt::format("a list of {} numbers", layers()), printable(json::write(value)));
+    std::vector<int64_t> flags;
+    for (size_t i = 0; i < layers(); ++i) flags.push_back((*list)[i].as_int().value_or(0) != 0);
+    model_.facts.set(row.fact, std::move(flags));
+  }
+
+  void take_layer_indices(const KeyRow& row, const json::Value& value) {
+    const json::Array* list = value.as_array();
+    if (!list) bad(row, "a list of layers", printable(json::write(value)));
+    std::vector<int64_t> flags(layers(), 0);
+    for (const json::Value& item : *list) {
+      const auto layer = item.as_int();
+      if (!layer || *layer < 0 || *layer >= static_cast<int64_t>(layers()))
+        bad(row, fmt::format("layers below {}", layers()), printable(json::write(item)));
+      flags[static_cast<size_t>(*layer)] = 1;
+    }
+    model_.facts.set(row.fact, std::move(flags));
+  }
+
+  void take_layer_list(const KeyRow& row, const MetaValue& value) {
+    if (const auto every = value.as_int())
+      return model_.facts.set(row.fact, by_period(*every, static_cast<int64_t>(layers())));
+    const std::vector<int64_t>* list = value.as_ints();
+    if (!list || list->size() < layers())
+      bad(row, fmt::format("an array of {}", layers()), std::string(meta_type_name(value.type)));
+    model_.facts.set(row.fact, std::vector<int64_t>(list->begin(), list->begin() +
+                                                    static_cast<std::ptrdiff_t>(layers())));
+  }
+
+  const Architecture& arch_;
+  Convention convention_;
+  const std::string& file_;
+  ModelFacts& model_;
+  std::vector<std::string> missing_;
 };
 
-// The first spelling of a row that the config has with a value; null counts as absent unless the
-// key may be null.
-const json::Value* spelled(const json::Value& config, const KeyRow& row) {
-  for (const std::string_view key : words(row.hf)) {
-    const json::Value* value = config.find(key);
-    if (value && (!value->is_null() || row.kind == KeyKind::optional_integer)) return value;
+// Names with "blk.*" stand for any layer.
+const Tensor* find_any(const Checkpoint& source, std::string_view pattern) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return source.find(pattern);
+  const std::string_view head = pattern.substr(0, star), tail = pattern.substr(star + 1);
+  for (const Tensor& tensor : source.tensors) {
+    const std::string_view name = tensor.name;
+    if (name.starts_with(head) && name.ends_with(tail) &&
+        name.substr(head.size(), name.size() - head.size() - tail.size())
+                .find_first_not_of("0123456789") == std::string_view::npos)
+      return &tensor;
   }
   return nullptr;
+}
+
+// What a row's "?", "!" or "#" rule finds in the tensors; nullopt: an extent of one that is not there.
+std::optional<Facts::Number> from_tensors(std::string_view rule, const Checkpoint& source) {
+  const char sort = rule.front();
+  rule.remove_prefix(1);
+  if (sort == '?') return find_any(source, rule) != nullptr;
+  if (sort == '!') return find_any(source, rule) == nullptr;
+  const size_t colon = rule.find(':');
+  const Tensor* tensor = find_any(source, rule.substr(0, colon));
+  const auto axis = static_cast<size_t>(rule.back() - '0');
+  if (!tensor || axis >= tensor->shape().size()) return std::nullopt;
+  return tensor->shape()[axis];
 }
 
 }  // namespace
@@ -234,6 +360,7 @@ ModelFacts facts_from_config(const Architecture& arch, const json::Value& config
     }
   reader.finish();
   read_rope_config(config, file, model, warnings);
+  if (arch.settle) arch.settle(model);
   return model;
 }
 
@@ -242,202 +369,47 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
   ModelFacts model{.arch = &arch};
   Reader reader{arch, Convention::gguf, source.config_file, model};
   const std::string prefix = std::string(arch.gguf) + ".";
-  const bool has_output = source.find("output.weight") != nullptr;
+  const auto take = [&](const KeyRow& row) {
+    const bool by_tensors = is_tensor_rule(row.gguf);
+    const MetaValue* value = row.gguf.empty() || by_tensors
+                                 ? nullptr
+                                 : source.metadata.find(prefix + std::string(row.gguf));
+    if (value) {
+      reader.take_meta(row, *value);
+    } else if (const auto found = by_tensors ? from_tensors(row.gguf, source) : std::nullopt) {
+      model.facts.set(row.fact, *found);
+    } else if (row.fact == Fact::vocab && by_tensors) {
+      fail(codes::tensor_missing, {.where = tensor_where("token_embd.weight"),
+                                   .found = fmt::format("{} tensors", source.tensors.size())});
+    } else if (row.kind == KeyKind::optional_integer) {
+      model.facts.set(row.fact, int64_t{0});
+    } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {
+      model.facts.set(row.fact, *reader.turned_share(source.metadata, prefix));
+    } else if (row.kind != KeyKind::optional_real || row.gguf.empty()) {
+      reader.take_fallback(row);
+      if (row.fact == Fact::rope_theta)
+        model.assumptions.push_back(fmt::format("{} {} (the runtime's own default)",
+                                                key_spelling(arch, row.fact, Convention::gguf),
+                                                row.fallback));
+    }
+    return value != nullptr;
+  };
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group) {
       const json::Value* own = overlay.is_object() ? spelled(overlay, row) : nullptr;
-      const MetaValue* value =
-          row.gguf.empty() ? nullptr : source.metadata.find(prefix + std::string(row.gguf));
-      if (own) {
+      bool stated = own != nullptr;
+      if (own)
         reader.take_json(row, *own);
-      } else if (value) {
-        reader.take_meta(row, *value);
-      } else if (row.fact == Fact::vocab) {
-        const Tensor* embedding = source.find("token_embd.weight");
-        if (!embedding || embedding->shape().empty())
-          fail(codes::tensor_missing, {.where = tensor_where("token_embd.weight"),
-                                       .found = fmt::format("{} tensors", source.tensors.size())});
-        model.facts.set(Fact::vocab, embedding->shape().front());
-      } else if (row.fact == Fact::tied) {
-        model.facts.set(Fact::tied, !has_output);
-      } else if (row.fact == Fact::attention_bias) {
-        model.facts.set(row.fact, source.find("blk.0.attn_q.bias") != nullptr);
-      } else if (row.fact == Fact::mlp_bias) {
-        model.facts.set(row.fact, source.find("blk.0.ffn_down.bias") != nullptr);
-      } else if (row.fact == Fact::sliding_window) {
-        model.facts.set(row.fact, int64_t{0});
-      } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {
-        model.facts.set(row.fact, *reader.turned_share(source.metadata, prefix));
-      } else {
-        reader.take_fallback(row);
-        if (row.fact == Fact::rope_theta) {
-          model.assumptions.push_back(fmt::format("{} {} (the runtime's own default)",
-                                                  key_spelling(arch, row.fact, Convention::gguf),
-                                                  row.fallback));
-        }
-      }
-      if (row.fact == Fact::head_dim && (own || value)) reader.explicit_head_dim = true;
+      else
+        stated = take(row);
+      if (row.fact == Fact::head_dim && stated) reader.explicit_head_dim = true;
     }
   reader.finish();
   read_rope_metadata(source, prefix, model, warnings);
   if (overlay.is_object() && (overlay.find("rope_parameters") || overlay.find("rope_scaling")))
     read_rope_config(overlay, "--model-config", model, warnings);
+  if (arch.settle) arch.settle(model);
   return model;
-}
-
-Metadata gguf_metadata(const ModelFacts& model) {
-  const Architecture& arch = *model.arch;
-  const std::string prefix = std::string(arch.gguf) + ".";
-  Metadata out;
-  const auto set_u32 = [&](std::string_view key, int64_t value) {
-    out.set(prefix + std::string(key), MetaValue::u32(static_cast<uint32_t>(value)));
-  };
-  for (const auto& group : arch.keys)
-    for (const KeyRow& row : group) {
-      if (row.gguf.empty() || !model.facts.has(row.fact)) continue;
-      if (row.fact == Fact::head_dim) {
-        if (!arch.gguf_head_dim && model.facts.integer(Fact::head_dim) *
-                                           model.facts.integer(Fact::heads) ==
-                                       model.facts.integer(Fact::hidden))
-          continue;
-        set_u32("attention.key_length", model.facts.integer(row.fact));
-        set_u32("attention.value_length", model.facts.integer(row.fact));
-      } else if (row.kind == KeyKind::real) {
-        out.set(prefix + std::string(row.gguf),
-                MetaValue::f32(static_cast<float>(model.facts.real(row.fact))));
-      } else if (row.kind == KeyKind::optional_integer) {
-        const int64_t value = model.facts.integer(row.fact);
-        if (value > 0 || arch.gguf_window_zero) set_u32(row.gguf, value);
-      } else {
-        set_u32(row.gguf, model.facts.integer(row.fact));
-      }
-    }
-  if (arch.gguf_vocab_size) set_u32("vocab_size", model.facts.integer(Fact::vocab));
-  if (arch.gguf_rope_dim) set_u32("rope.dimension_count", rope_dimensions(model));
-  write_rope_metadata(model, prefix, out);
-  return out;
-}
-
-namespace {
-
-json::Value number_of(const KeyRow& row, const Facts& facts) {
-  if (row.kind == KeyKind::flag) return facts.flag(row.fact);
-  if (row.kind == KeyKind::real) return facts.real(row.fact);
-  if (row.kind == KeyKind::optional_integer && facts.integer(row.fact) == 0) return nullptr;
-  return facts.integer(row.fact);
-}
-
-// Members of `constants` that the config does not have.
-void add_constants(const Architecture& arch, json::Value& config) {
-  const json::Value constants = json::parse(arch.constants, {});
-  for (const auto& [key, value] : *constants.as_object())
-    if (!config.find(key)) config.set(key, value);
-}
-
-void set_dtype(json::Value& config, std::string_view dtype) {
-  if (dtype.empty()) return;
-  config.set("dtype", dtype);
-  config.set("torch_dtype", dtype);
-}
-
-void sort_members(json::Value& config) {
-  std::sort(config.as_object()->begin(), config.as_object()->end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-}
-
-}  // namespace
-
-json::Value config_from_facts(const ModelFacts& model, std::string_view dtype,
-                              const Vocabulary* vocabulary) {
-  const Architecture& arch = *model.arch;
-  json::Value config{json::Object{}};
-  config.set("architectures", json::Array{json::Value(words(arch.classes).front())});
-  config.set("model_type", arch.name);
-  for (const auto& group : arch.keys)
-    for (const KeyRow& row : group)
-      if (!row.hf.empty() && !is_rope_fact(row.fact) && model.facts.has(row.fact))
-        config.set(words(row.hf).front(), number_of(row, model.facts));
-  write_rope_config(model, config);
-  add_constants(arch, config);
-  set_dtype(config, dtype);
-  if (vocabulary) {
-    const auto id = [&](std::string_view role) -> json::Value {
-      const auto value = vocabulary->special_id(role);
-      return value ? json::Value(static_cast<int64_t>(*value)) : json::Value(nullptr);
-    };
-    config.set("bos_token_id", id("bos"));
-    config.set("eos_token_id", id("eos"));
-    config.set("pad_token_id", id("padding"));
-  }
-  sort_members(config);
-  return config;
-}
-
-json::Value complete_config(json::Value config, const ModelFacts& model, std::string_view dtype) {
-  for (const auto& group : model.arch->keys)
-    for (const KeyRow& row : group)
-      if (!row.hf.empty() && !is_rope_fact(row.fact) && model.facts.has(row.fact) &&
-          !spelled(config, row))
-        config.set(words(row.hf).front(), number_of(row, model.facts));
-  add_constants(*model.arch, config);
-  set_dtype(config, dtype);
-  return config;
-}
-
-void warn_of_runtime(const ModelFacts& model, const json::Value& config, const std::string& file,
-                     std::vector<Finding>& warnings) {
-  const Architecture& arch = *model.arch;
-  const auto warn = [&](const ErrorCode& code, std::string_view key, std::string found,
-                        std::string does) {
-    add_warning(warnings, Error(code, {.where = key_where(key),
-                                       .expected = "llama.cpp " + std::move(does),
-                                       .found = printable(found),
-                                       .file = file}));
-  };
-  for (const IgnoredByGguf& row : arch.ignored) {
-    const json::Value* value = config.find(row.key);
-    const json::Value absent =
-        row.key == "sliding_window" && model.facts.has(Fact::sliding_window)
-            ? number_of(*find_key(arch, Fact::sliding_window), model.facts)
-            : json::Value(nullptr);
-    const std::string text = json::write(value ? *value : absent);
-    const json::Value constants = json::parse(arch.constants, {});
-    if (!value && constants.find(row.key)) continue;  // the class default is what llama.cpp does
-    if (!has_word(row.harmless, text)) warn(codes::runtime_ignores, row.key, text, std::string(row.what));
-  }
-  const Rope& rope = model.rope;
-  if (rope.type == "dynamic")
-    warn(codes::runtime_ignores, "rope_scaling", "dynamic", "does not scale the positions");
-  if (rope.type == "yarn" && rope.attention_factor)
-    warn(codes::runtime_ignores, "attention_factor", fmt::format("{}", *rope.attention_factor),
-         "computes it from the factor");
-  for (const auto& [key, value] : rope.unknown)
-    if (key == "truncate" && value.as_bool() == false)
-      warn(codes::runtime_ignores, key, "false", "rounds the bounds of yarn");
-  if (arch.gguf_needs_four_hidden &&
-      model.facts.integer(Fact::ffn) != 4 * model.facts.integer(Fact::hidden))
-    warn(codes::runtime_refuses, key_spelling(arch, Fact::ffn, Convention::hf),
-         fmt::format("{}", model.facts.integer(Fact::ffn)), "takes 4 times the width");
-}
-
-std::vector<std::string> unmapped_config_keys(const Architecture& arch,
-                                              const json::Value& config) {
-  // Keys that the tokenizer, the writer or rope.cpp accounts for.
-  static constexpr std::string_view handled =
-      "architectures model_type dtype torch_dtype rope_parameters rope_theta rope_scaling "
-      "partial_rotary_factor original_max_position_embeddings bos_token_id eos_token_id "
-      "pad_token_id _name_or_path transformers_version";
-  std::vector<std::string> out;
-  const json::Object* members = config.as_object();
-  if (!members) return out;
-  for (const auto& [key, value] : *members) {
-    bool known = has_word(handled, key);
-    for (const auto& group : arch.keys)
-      for (const KeyRow& row : group)
-        known = known || (!row.gguf.empty() && has_word(row.hf, key));
-    if (!known) out.push_back(key);
-  }
-  return out;
 }
 
 }  // namespace recast

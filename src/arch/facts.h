@@ -37,8 +37,4 @@ std::vector<std::string> unmapped_config_keys(const Architecture& arch, const js
 const KeyRow* find_key(const Architecture& arch, Fact fact);
 std::string key_spelling(const Architecture& arch, Fact fact, Convention convention);
 
-// Extent of a symbolic dimension, 0 for Dim::none; the fact to blame for it.
-int64_t extent_of(Dim dim, const ModelFacts& model);
-Fact fact_of(Dim dim);
-
 }  // namespace recast

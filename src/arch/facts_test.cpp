@@ -17,7 +17,7 @@ json::Value least_config(const Architecture& arch) {
         config.set(words(row.hf).front(), row.fact == Fact::heads ? json::Value(32)
                                           : row.fact == Fact::hidden
                                               ? json::Value(256)
-                                              : tiny_value(row.fact, false));
+                                              : tiny_value(row, false));
   return config;
 }
 
@@ -30,9 +30,9 @@ TEST(Facts, EveryFamilyReadsEverySpelling) {
           SCOPED_TRACE(std::string(arch->name) + " " + std::string(spelling));
           json::Value config = tiny_config(*arch);
           config.erase(words(row.hf).front());
-          config.set(spelling, tiny_value(row.fact, true));
+          config.set(spelling, tiny_value(row, true));
           const Facts facts = facts_of(*arch, config).facts;
-          const json::Value expected = tiny_value(row.fact, true);
+          const json::Value expected = tiny_value(row, true);
           if (row.kind == KeyKind::flag)
             EXPECT_EQ(facts.flag(row.fact), expected.as_bool());
           else if (row.kind == KeyKind::real)

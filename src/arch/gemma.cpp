@@ -18,8 +18,8 @@ constexpr TensorRow head[] = {
 };
 constexpr KeyRow keys[] = {
     {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, "16", "attention.head_count_kv"},
-    {Fact::head_dim, "head_dim", KeyKind::integer, "256", "attention.key_length"},
-    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false", ""},
+    {Fact::head_dim, "head_dim", KeyKind::integer, "256", "attention.key_length", nullptr, false},
+    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false", "?blk.*.attn_q.bias"},
 };
 
 }  // namespace
@@ -30,6 +30,7 @@ const Architecture gemma = {
     .gguf = "gemma",
     .tensors = {blocks::embedding, tensors, blocks::attention, blocks::gated_ffn, head},
     .keys = {blocks::decoder_keys, keys, blocks::rms_norm, blocks::rope_base, blocks::tied},
+    .gguf_keys = {blocks::head_dim_keys},
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "gelu_pytorch_tanh",
                      "initializer_range": 0.02, "use_cache": true})",
     .prefixes = "model.",

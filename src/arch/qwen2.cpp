@@ -30,6 +30,7 @@ const Architecture qwen2 = {
                 blocks::gated_ffn, blocks::head},
     .keys = {blocks::decoder_keys, keys, blocks::head_dim_default_hidden, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
+    .gguf_keys = {blocks::head_dim_keys},
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
                      "sliding_window": null, "use_cache": true, "use_sliding_window": false})",
     .prefixes = "model.",

@@ -27,10 +27,15 @@ std::string class_of(const json::Value& config) {
   return name ? *name : "";
 }
 
-const Architecture* by_gguf_name(std::string_view name) {
-  for (const Architecture* arch : all_architectures())
-    if (arch->gguf == name) return arch;
-  return nullptr;
+// The family of a GGUF name; several share one and are told apart by what the file has.
+const Architecture* by_gguf_name(std::string_view name, const Checkpoint& source) {
+  const Architecture* usual = nullptr;
+  for (const Architecture* arch : all_architectures()) {
+    if (arch->gguf != name) continue;
+    if (arch->gguf_matches && arch->gguf_matches(source)) return arch;
+    if (!arch->gguf_matches && !usual) usual = arch;
+  }
+  return usual;
 }
 
 // Whether `name` is an instance of a template with one number for "{}".
@@ -58,20 +63,54 @@ int share(const Checkpoint& source, const Architecture& arch) {
   return static_cast<int>(known * 100 / source.tensors.size());
 }
 
+// The language part of a config that describes several parts.
+Recognition by_text_config(const json::Value& config) {
+  const json::Value* text = language_member(config);
+  if (!text) return {};
+  const std::string* type = text_member(*text, "model_type");
+  const Architecture* arch = type ? find_architecture(*type) : nullptr;
+  const std::string* outer = text_member(config, "model_type");
+  if (!type && outer)
+    for (const Architecture* candidate : all_architectures())
+      if (has_word(candidate->text_of, *outer)) arch = candidate;
+  const std::string shown = type ? *type : outer ? *outer : "";
+  return {arch, fmt::format("config.json: text_config.model_type is {}", printable(shown)), shown};
+}
+
 Recognition by_config(const Checkpoint& source) {
   const std::string name = class_of(source.config);
-  if (!name.empty()) {
+  const std::string* type = text_member(source.config, "model_type");
+  if (!name.empty())
     if (const Architecture* arch = find_architecture(name))
       return {arch, fmt::format("config.json: architectures[0] is {}", printable(name)), name};
-    return {nullptr, "architectures[0]", name};
-  }
-  if (const std::string* type = text_member(source.config, "model_type"))
+  if (Recognition r = by_text_config(source.config); r.arch) return r;
+  if (!name.empty()) return {nullptr, "architectures[0]", name};
+  if (type)
     return {find_architecture(*type), fmt::format("config.json: model_type is {}", printable(*type)),
             *type};
   return {};
 }
 
 }  // namespace
+
+const json::Value* language_member(const json::Value& config) {
+  for (const std::string_view key : {"text_config", "llm_config", "language_config"})
+    if (const json::Value* text = config.find(key); text && text->is_object()) return text;
+  if (const json::Value* thinker = config.find("thinker_config"); thinker && thinker->is_object())
+    return language_member(*thinker);
+  return nullptr;
+}
+
+json::Value language_config(const json::Value& config) {
+  const json::Value* text = config.is_object() ? language_member(config) : nullptr;
+  if (!text) return config;
+  json::Value out = *text;
+  for (const std::string_view key :
+       {"bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "dtype",
+        "torch_dtype", "vocab_size", "_name_or_path"})
+    if (const json::Value* value = config.find(key); value && !out.find(key)) out.set(key, *value);
+  return out;
+}
 
 const Architecture* find_architecture(std::string_view name) {
   for (const Architecture* arch : all_architectures()) {
@@ -93,8 +132,8 @@ Recognition recognise(const Checkpoint& source, std::string_view model_type) {
     if (Recognition r = by_config(source); !r.found.empty()) return r;
   if (const MetaValue* value = source.metadata.find("general.architecture"))
     if (const std::string* name = value->as_string())
-      return {by_gguf_name(*name), fmt::format("general.architecture is {}", printable(*name)),
-              *name};
+      return {by_gguf_name(*name, source),
+              fmt::format("general.architecture is {}", printable(*name)), *name};
   return {};
 }
 

@@ -21,6 +21,12 @@ Recognition recognise(const Checkpoint& source, std::string_view model_type);
 // names. `file` is blamed.
 Recognition require_architecture(const Checkpoint& source, std::string_view model_type);
 
+// The member of a config of several modalities that describes the language model; null when the
+// config is that of a language model itself. And the config of the language part alone: the member
+// with what the outer level says for it; any other config as it is.
+const json::Value* language_member(const json::Value& config);
+json::Value language_config(const json::Value& config);
+
 // A family by model_type, alias or class name, any letter case; null when unknown.
 const Architecture* find_architecture(std::string_view name);
 

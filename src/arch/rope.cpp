@@ -50,6 +50,16 @@ std::vector<double> numbers(const std::string& file, std::string_view key, const
   return out;
 }
 
+// A fact of the rows, whatever its spelling; ratios above 1 turn more than there is.
+void set_fact(Fact fact, std::string_view key, const json::Value& value, const std::string& file,
+              ModelFacts& model) {
+  const auto number = value.as_double();
+  const bool ratio = fact == Fact::partial_rotary;
+  if (!number || !std::isfinite(*number) || *number <= 0 || (ratio && *number > 1))
+    bad_rope(file, key, value, ratio ? "a number above 0 and up to 1" : "a positive number");
+  if (find_key(*model.arch, fact)) model.facts.set(fact, *number);
+}
+
 // One member of the object that describes the scaling.
 void read_member(std::string_view key, const json::Value& value, const std::string& file,
                  ModelFacts& model) {
@@ -76,10 +86,8 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
     rope.original_context = value.as_int();
     if (!rope.original_context) bad_rope(file, key, value, "an integer");
   } else if (key == "rope_theta" || key == "partial_rotary_factor") {
-    const auto number = value.as_double();
-    if (!number || !std::isfinite(*number) || *number <= 0)
-      bad_rope(file, key, value, "a positive number");
-    model.facts.set(key == "rope_theta" ? Fact::rope_theta : Fact::partial_rotary, *number);
+    set_fact(key == "rope_theta" ? Fact::rope_theta : Fact::partial_rotary, key, value, file,
+             model);
   } else {
     rope.unknown.emplace_back(key, value);
   }
@@ -110,6 +118,7 @@ void check_rope(const std::string& file, const ModelFacts& model) {
 // The two spellings of a base that both stand in the file must agree.
 void compare_theta(const json::Value& config, const ModelFacts& model, const std::string& file,
                    std::vector<Finding>& warnings) {
+  if (model.arch->rope_by_layer_type) return;
   const json::Value* top = config.find("rope_theta");
   const auto theta = top ? top->as_double() : std::nullopt;
   if (theta && model.facts.has(Fact::rope_theta) && *theta != model.facts.real(Fact::rope_theta))
@@ -218,17 +227,62 @@ int64_t rope_dimensions(const ModelFacts& model) {
   return static_cast<int64_t>(partial * head);
 }
 
+namespace {
+
+// rope_theta and the like at the top level, in the spellings of the family's rows; what the nearer
+// object says is left to it.
+void read_top_level(const json::Value& config, const json::Value* nearer, const std::string& file,
+                    ModelFacts& model) {
+  for (const Fact fact : {Fact::rope_theta, Fact::partial_rotary, Fact::rope_theta_swa}) {
+    const KeyRow* row = find_key(*model.arch, fact);
+    const std::string_view inner = fact == Fact::partial_rotary ? "partial_rotary_factor"
+                                                                : "rope_theta";
+    if (!row || (fact != Fact::rope_theta_swa && nearer && nearer->find(inner))) continue;
+    for (const std::string_view key : words(row->hf))
+      if (const json::Value* value = config.find(key); value && !value->is_null()) {
+        set_fact(fact, key, *value, file, model);
+        break;
+      }
+  }
+  if (const json::Value* value = config.find("original_max_position_embeddings"))
+    read_member("original_max_position_embeddings", *value, file, model);
+}
+
+// The class defaults of what no spelling gave.
+void fill_defaults(ModelFacts& model) {
+  for (const Fact fact : {Fact::rope_theta, Fact::rope_theta_swa, Fact::partial_rotary}) {
+    const KeyRow* row = find_key(*model.arch, fact);
+    if (!row || row->fallback.empty() || model.facts.has(fact)) continue;
+    const auto value = json::parse(row->fallback, {}).as_double();
+    if (value) model.facts.set(fact, *value);
+  }
+}
+
+// rope_parameters with an object for each kind of layer: that of full attention describes the model,
+// of the other only the base is another.
+const json::Value* full_attention(const json::Value* parameters, const std::string& file,
+                                  ModelFacts& model) {
+  if (!parameters) return nullptr;
+  const json::Value* full = parameters->find("full_attention");
+  const json::Value* sliding = parameters->find("sliding_attention");
+  if (sliding)
+    if (const json::Value* theta = sliding->find("rope_theta"))
+      set_fact(Fact::rope_theta_swa, "rope_theta", *theta, file, model);
+  return full && full->is_object() ? full : parameters;
+}
+
+}  // namespace
+
 void read_rope_config(const json::Value& config, const std::string& file, ModelFacts& model,
                       std::vector<Finding>& warnings) {
   if (!model.arch->rope) return;
   const json::Value* parameters = config.find("rope_parameters");
   const json::Value* scaling = config.find("rope_scaling");
   // The nearest description wins; top-level keys fill what it leaves out.
-  const json::Value* from = parameters && parameters->is_object() ? parameters : scaling;
-  for (const std::string_view key : {"original_max_position_embeddings", "partial_rotary_factor"})
-    if (const json::Value* value = config.find(key)) read_member(key, *value, file, model);
-  const json::Value* theta = config.find("rope_theta");
-  if (theta && !(from && from->find("rope_theta"))) read_member("rope_theta", *theta, file, model);
+  const json::Value* from = parameters && parameters->is_object()
+                                ? full_attention(parameters, file, model)
+                                : scaling;
+  read_top_level(config, from, file, model);
   if (from && !from->is_null()) {
     const json::Object* members = from->as_object();
     if (!members)
@@ -236,11 +290,7 @@ void read_rope_config(const json::Value& config, const std::string& file, ModelF
     for (const auto& [key, value] : *members) read_member(key, value, file, model);
   }
   compare_theta(config, model, file, warnings);
-  if (!model.facts.has(Fact::rope_theta))
-    model.facts.set(Fact::rope_theta,
-                    json::parse(find_key(*model.arch, Fact::rope_theta)->fallback, {})
-                        .as_double()
-                        .value());
+  fill_defaults(model);
   check_rope(file, model);
 }
 
@@ -292,10 +342,21 @@ void write_rope_config(const ModelFacts& model, json::Value& config) {
   parameters.set("rope_theta", model.facts.real(Fact::rope_theta));
   std::sort(parameters.as_object()->begin(), parameters.as_object()->end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
+  if (model.arch->rope_by_layer_type) {
+    json::Value sliding{json::Object{}};
+    sliding.set("rope_theta", model.facts.real(Fact::rope_theta_swa));
+    sliding.set("rope_type", "default");
+    json::Value both{json::Object{}};
+    both.set("full_attention", std::move(parameters));
+    both.set("sliding_attention", std::move(sliding));
+    parameters = std::move(both);
+  }
   config.set("rope_parameters", parameters);
-  config.set("rope_theta", model.facts.real(Fact::rope_theta));
+  for (const Fact fact : {Fact::rope_theta, Fact::rope_theta_swa, Fact::partial_rotary})
+    if (const KeyRow* row = find_key(*model.arch, fact);
+        row && !row->hf.empty() && model.facts.has(fact))
+      config.set(words(row->hf).front(), model.facts.real(fact));
   config.set("rope_scaling", scaling);
-  if (partial) config.set("partial_rotary_factor", model.facts.real(Fact::partial_rotary));
   if (model.arch->gguf_original_context)
     config.set("original_max_position_embeddings",
                rope.original_context.value_or(model.facts.integer(Fact::context)));

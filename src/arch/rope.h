@@ -28,7 +28,4 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
 // Factors that a GGUF holds as f32 tensors: rope_freqs for llama3, long and short for longrope.
 std::vector<std::pair<Role, std::vector<float>>> rope_tensors(const ModelFacts& model);
 
-// Rotary dimensions of one head.
-int64_t rope_dimensions(const ModelFacts& model);
-
 }  // namespace recast

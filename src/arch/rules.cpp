@@ -1,5 +1,6 @@
+#include <cmath>
+
 #include "arch/architecture.h"
-#include "arch/facts.h"
 #include "codec/codecs.h"
 #include "tensor/lazy_ops.h"
 
@@ -7,26 +8,35 @@ namespace recast {
 
 namespace {
 
-int64_t heads_of(Role role, const ModelFacts& model) {
-  return model.facts.integer(role == Role::attn_k ? Fact::kv_heads : Fact::heads);
+int64_t heads_of(const Place& place) {
+  return place.model.facts.integer(place.role == Role::attn_k ? Fact::kv_heads : Fact::heads);
+}
+
+// Swaps the rows of every head that rotate; behind them a head with partial rotary has more rows,
+// which stay.
+ValuePtr swap_pairs(ValuePtr value, const Place& place, bool to_halves) {
+  const int64_t heads = heads_of(place);
+  const int64_t width = place.model.facts.integer(Fact::head_dim);
+  const int64_t half = rope_dimensions(place.model) / 2;
+  const int64_t a = to_halves ? half : 2, b = to_halves ? 2 : half;
+  if (2 * half == width) return swap_row_axes(std::move(value), heads, a, b, 1);
+  std::vector<ValuePtr> pieces;
+  for (int64_t h = 0; h < heads; ++h) {
+    const int64_t at = h * width;
+    pieces.push_back(swap_row_axes(slice(value, at, at + 2 * half), 1, a, b, 1));
+    pieces.push_back(slice(value, at + 2 * half, at + width));
+  }
+  const Shape shape = value->shape();
+  return concat(std::move(pieces), shape);
 }
 
 // Hugging Face has the first halves of all rotary pairs of a head, then the second halves; GGUF has
 // pair after pair: rows [heads, 2, half] against [heads, half, 2].
-ValuePtr pairs_to_halves(ValuePtr value, Role role, const ModelFacts& model) {
-  return swap_row_axes(std::move(value), heads_of(role, model),
-                       model.facts.integer(Fact::head_dim) / 2, 2, 1);
+ValuePtr pairs_to_halves(ValuePtr value, const Place& place) {
+  return swap_pairs(std::move(value), place, true);
 }
-ValuePtr halves_to_pairs(ValuePtr value, Role role, const ModelFacts& model) {
-  return swap_row_axes(std::move(value), heads_of(role, model), 2,
-                       model.facts.integer(Fact::head_dim) / 2, 1);
-}
-
-// Vectors have one form; a packed matrix has rows of blocks and cannot be turned without decoding.
-ValuePtr turn(ValuePtr value, Role, const ModelFacts&) {
-  if (value->shape().size() != 2) return value;
-  if (value->codec().block_elements > 1) value = cast(std::move(value), codec::f32);
-  return transpose(std::move(value));
+ValuePtr halves_to_pairs(ValuePtr value, const Place& place) {
+  return swap_pairs(std::move(value), place, false);
 }
 
 void add_one(float* values, int64_t n) {
@@ -35,17 +45,30 @@ void add_one(float* values, int64_t n) {
 void subtract_one(float* values, int64_t n) {
   for (int64_t i = 0; i < n; ++i) values[i] -= 1.0f;
 }
-ValuePtr without_one(ValuePtr value, Role, const ModelFacts&) {
-  return map(std::move(value), subtract_one, codec::f32);
+ValuePtr without_one(ValuePtr value, const Place& place) {
+  return place.part == Part::weight ? map(std::move(value), subtract_one, codec::f32) : value;
 }
-ValuePtr with_one(ValuePtr value, Role, const ModelFacts&) {
-  return map(std::move(value), add_one, codec::f32);
+ValuePtr with_one(ValuePtr value, const Place& place) {
+  return place.part == Part::weight ? map(std::move(value), add_one, codec::f32) : value;
+}
+
+void negative_exp(float* values, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) values[i] = -std::exp(values[i]);
+}
+void log_of_negative(float* values, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) values[i] = std::log(-values[i]);
+}
+ValuePtr to_log(ValuePtr value, const Place&) {
+  return map(std::move(value), log_of_negative, codec::f32);
+}
+ValuePtr from_log(ValuePtr value, const Place&) {
+  return map(std::move(value), negative_exp, codec::f32);
 }
 
 }  // namespace
 
 const Rule permute_rope = {"permute_rope", true, pairs_to_halves, halves_to_pairs};
-const Rule transposed = {"transpose", true, turn, turn};
 const Rule plus_one = {"plus_one", false, without_one, with_one};
+const Rule minus_exp = {"minus_exp", false, to_log, from_log};
 
 }  // namespace recast

@@ -39,6 +39,9 @@ struct MetaValue {
   static MetaValue i32s(std::vector<int64_t> v) {
     return {MetaType::array, MetaType::i32, Array(std::move(v))};
   }
+  static MetaValue booleans(std::vector<int64_t> v) {
+    return {MetaType::array, MetaType::boolean, Array(std::move(v))};
+  }
   static MetaValue f32s(std::vector<double> v) {
     return {MetaType::array, MetaType::f32, Array(std::move(v))};
   }

@@ -192,40 +192,58 @@ class SwapRowAxes final : public Value {
   int64_t length_;  // elements of one row
 };
 
+// A stack of matrices, each with its axes exchanged.
 class Transpose final : public Value {
  public:
-  explicit Transpose(ValuePtr input)
-      : Value({input->shape()[1], input->shape()[0]}, input->codec()), input_(std::move(input)) {}
+  Transpose(ValuePtr input, Shape shape)
+      : Value(std::move(shape), input->codec()),
+        input_(std::move(input)),
+        row_(input_->shape()[input_->shape().size() - 2]),
+        rows_(input_->shape().back()) {}
 
   void read(int64_t begin, int64_t end, std::span<std::byte> destination,
             FloatCensus& losses) const override {
-    const int64_t row = shape()[1];  // of the output: a column of the input
+    const int64_t matrix = row_ * rows_;
+    while (begin < end) {
+      const int64_t index = begin / matrix;
+      const int64_t stop = std::min(end, (index + 1) * matrix);
+      const uint64_t bytes = codec().bytes(stop - begin);
+      read_matrix(index * matrix, begin - index * matrix, stop - index * matrix,
+                  destination.first(bytes), losses);
+      destination = destination.subspan(bytes);
+      begin = stop;
+    }
+  }
+  uint64_t scratch_bytes(int64_t n) const override {
+    const int64_t width = n / std::max<int64_t>(1, row_) + 2;
+    return codec().bytes(width) + input_->scratch_bytes(width);
+  }
+  const ValuePtr& input() const { return input_; }
+
+ private:
+  // Output rows [first, last) of the matrix that starts at `base` need columns [first, last) of
+  // every input row: a run of the input each. Whole rows are read even when only a part of one is
+  // wanted.
+  void read_matrix(int64_t base, int64_t begin, int64_t end, std::span<std::byte> destination,
+                   FloatCensus& losses) const {
     const size_t item = codec().block_bytes;
-    // Output rows [first, last) need columns [first, last) of every input row: a run of the input
-    // each. Whole rows are read even when only a part of one is wanted.
-    const int64_t first = begin / row;
-    const int64_t last = (end + row - 1) / row;
+    const int64_t first = begin / row_;
+    const int64_t last = (end + row_ - 1) / row_;
     const int64_t width = last - first;
     std::vector<std::byte> columns(static_cast<size_t>(width) * item);
-    for (int64_t j = 0; j < row; ++j) {
-      const int64_t at = j * shape()[0] + first;
+    for (int64_t j = 0; j < row_; ++j) {
+      const int64_t at = base + j * rows_ + first;
       input_->read(at, at + width, columns, losses);
       for (int64_t i = 0; i < width; ++i) {
-        const int64_t target = (first + i) * row + j;
+        const int64_t target = (first + i) * row_ + j;
         if (target < begin || target >= end) continue;
         std::memcpy(destination.data() + static_cast<size_t>(target - begin) * item,
                     columns.data() + static_cast<size_t>(i) * item, item);
       }
     }
   }
-  uint64_t scratch_bytes(int64_t n) const override {
-    const int64_t width = n / std::max<int64_t>(1, shape()[1]) + 2;
-    return codec().bytes(width) + input_->scratch_bytes(width);
-  }
-  const ValuePtr& input() const { return input_; }
-
- private:
   ValuePtr input_;
+  int64_t row_, rows_;  // length and number of an output matrix's rows
 };
 
 // NaN to 0, infinities to the largest finite magnitude of the run.
@@ -419,15 +437,23 @@ ValuePtr concat(std::vector<ValuePtr> parts, Shape shape) {
 
 ValuePtr swap_row_axes(ValuePtr value, int64_t outer, int64_t a, int64_t b, int64_t inner) {
   if (a == 1 || b == 1) return value;
-  if (const auto* s = as<SwapRowAxes>(value); s && s->undoes(outer, a, b, inner))
-    return reshape(s->input(), value->shape());
+  const auto* r = as<Reshape>(value);
+  const auto* s = as<SwapRowAxes>(r ? r->input() : value);
+  if (s && s->undoes(outer, a, b, inner)) return reshape(s->input(), value->shape());
   return std::make_shared<SwapRowAxes>(std::move(value), outer, a, b, inner);
 }
 
 ValuePtr transpose(ValuePtr value) {
-  assert(value->shape().size() == 2 && value->codec().block_elements == 1);
-  if (const auto* t = as<Transpose>(value)) return t->input();
-  return std::make_shared<Transpose>(std::move(value));
+  Shape shape = value->shape();
+  const size_t axes = shape.size();
+  assert((axes == 2 || axes == 3) && value->codec().block_elements == 1);
+  std::swap(shape[axes - 1], shape[axes - 2]);
+  const auto* r = as<Reshape>(value);
+  const auto* t = as<Transpose>(r ? r->input() : value);
+  // Rows and columns of one matrix: the stack then has equal height, too.
+  if (t && std::equal(t->shape().end() - 2, t->shape().end(), value->shape().end() - 2))
+    return reshape(t->input(), std::move(shape));
+  return std::make_shared<Transpose>(std::move(value), std::move(shape));
 }
 
 ValuePtr map(ValuePtr value, void (*function)(float* values, int64_t n), const Codec& f32) {

@@ -39,7 +39,8 @@ ValuePtr concat(std::vector<ValuePtr> parts, Shape shape);
 // are this. Requires: outer*a*b*inner is the number of rows.
 ValuePtr swap_row_axes(ValuePtr value, int64_t outer, int64_t a, int64_t b, int64_t inner);
 
-// A matrix with its axes exchanged. Requires: two axes, a codec of single elements.
+// A matrix, or a stack of them, with the last two axes exchanged. Requires: two or three axes, a
+// codec of single elements.
 ValuePtr transpose(ValuePtr value);
 
 // A function applied to tiles of f32 values; the result is f32 (`f32` names that codec).

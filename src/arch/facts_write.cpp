@@ -1,0 +1,227 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "arch/facts.h"
+#include "arch/key_tables.h"
+#include "arch/rope.h"
+
+// The way from facts to the metadata of a GGUF and to config.json.
+namespace recast {
+
+namespace {
+
+MetaValue meta_of(const KeyRow& row, const ModelFacts& model) {
+  const Facts& f = model.facts;
+  const auto convert = [&](double value) {
+    return row.conversion ? row.conversion->to_gguf(value, model) : value;
+  };
+  switch (row.kind) {
+    case KeyKind::flag: return MetaValue::boolean(f.flag(row.fact));
+    case KeyKind::text: return MetaValue::string(std::string(f.text(row.fact)));
+    case KeyKind::real:
+    case KeyKind::optional_real:
+      return MetaValue::f32(static_cast<float>(convert(f.real(row.fact))));
+    case KeyKind::layer_types: {
+      const auto list = f.list(row.fact);
+      return MetaValue::booleans({list.begin(), list.end()});
+    }
+    case KeyKind::layer_flags:
+    case KeyKind::layer_indices: {
+      const auto list = f.list(row.fact);
+      return MetaValue::i32s({list.begin(), list.end()});
+    }
+    case KeyKind::integer:
+    case KeyKind::count:
+    case KeyKind::optional_integer: break;
+  }
+  return MetaValue::u32(
+      static_cast<uint32_t>(std::llround(convert(static_cast<double>(f.integer(row.fact))))));
+}
+
+bool is_written(const KeyRow& row, const ModelFacts& model) {
+  if (row.gguf.empty() || is_tensor_rule(row.gguf) || !row.gguf_written) return false;
+  if (!model.facts.has(row.fact)) return false;
+  if (row.kind == KeyKind::optional_integer) return model.facts.integer(row.fact) > 0;
+  if (row.kind == KeyKind::layer_types) {
+    const auto list = model.facts.list(row.fact);
+    return std::find(list.begin(), list.end(), 1) != list.end();
+  }
+  return true;
+}
+
+}  // namespace
+
+Metadata gguf_metadata(const ModelFacts& model) {
+  const Architecture& arch = *model.arch;
+  const std::string prefix = std::string(arch.gguf) + ".";
+  Metadata out;
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group)
+      if (is_written(row, model)) out.set(prefix + std::string(row.gguf), meta_of(row, model));
+  for (const auto& group : arch.gguf_keys)
+    for (const GgufKey& row : group)
+      if (auto value = row.value(model)) out.set(prefix + std::string(row.key), *value);
+  write_rope_metadata(model, prefix, out);
+  return out;
+}
+
+namespace {
+
+json::Value number_of(const KeyRow& row, const Facts& facts) {
+  switch (row.kind) {
+    case KeyKind::flag: return facts.flag(row.fact);
+    case KeyKind::text: return facts.text(row.fact);
+    case KeyKind::real:
+    case KeyKind::optional_real:
+      return facts.has(row.fact) ? json::Value(facts.real(row.fact)) : json::Value(nullptr);
+    case KeyKind::layer_types: {
+      json::Array names;
+      for (const int64_t window : facts.list(row.fact))
+        names.emplace_back(window ? "sliding_attention" : "full_attention");
+      return names;
+    }
+    case KeyKind::layer_flags: {
+      json::Array flags;
+      for (const int64_t flag : facts.list(row.fact)) flags.emplace_back(flag);
+      return flags;
+    }
+    case KeyKind::layer_indices: {
+      json::Array layers;
+      const auto list = facts.list(row.fact);
+      for (size_t i = 0; i < list.size(); ++i)
+        if (list[i]) layers.emplace_back(static_cast<int64_t>(i));
+      return layers;
+    }
+    case KeyKind::optional_integer:
+      if (facts.integer(row.fact) == 0) return nullptr;
+      break;
+    case KeyKind::integer:
+    case KeyKind::count: break;
+  }
+  return facts.integer(row.fact);
+}
+
+// Members of `constants` that the config does not have.
+void add_constants(const Architecture& arch, json::Value& config) {
+  const json::Value constants = json::parse(arch.constants, {});
+  for (const auto& [key, value] : *constants.as_object())
+    if (!config.find(key)) config.set(key, value);
+}
+
+void set_dtype(json::Value& config, std::string_view dtype) {
+  if (dtype.empty()) return;
+  config.set("dtype", dtype);
+  config.set("torch_dtype", dtype);
+}
+
+void sort_members(json::Value& config) {
+  std::sort(config.as_object()->begin(), config.as_object()->end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+}
+
+}  // namespace
+
+json::Value config_from_facts(const ModelFacts& model, std::string_view dtype,
+                              const Vocabulary* vocabulary) {
+  const Architecture& arch = *model.arch;
+  json::Value config{json::Object{}};
+  config.set("architectures", json::Array{json::Value(words(arch.classes).front())});
+  config.set("model_type", arch.name);
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group)
+      if (!row.hf.empty() && !is_rope_fact(row.fact) && model.facts.has(row.fact))
+        config.set(words(row.hf).front(), number_of(row, model.facts));
+  write_rope_config(model, config);
+  add_constants(arch, config);
+  set_dtype(config, dtype);
+  if (vocabulary) {
+    const auto id = [&](std::string_view role) -> json::Value {
+      const auto value = vocabulary->special_id(role);
+      return value ? json::Value(static_cast<int64_t>(*value)) : json::Value(nullptr);
+    };
+    config.set("bos_token_id", id("bos"));
+    config.set("eos_token_id", id("eos"));
+    config.set("pad_token_id", id("padding"));
+  }
+  sort_members(config);
+  return config;
+}
+
+json::Value complete_config(json::Value config, const ModelFacts& model, std::string_view dtype) {
+  for (const auto& group : model.arch->keys)
+    for (const KeyRow& row : group)
+      if (!row.hf.empty() && !is_rope_fact(row.fact) && model.facts.has(row.fact) &&
+          !spelled(config, row))
+        config.set(words(row.hf).front(), number_of(row, model.facts));
+  add_constants(*model.arch, config);
+  set_dtype(config, dtype);
+  return config;
+}
+
+void warn_of_runtime(const ModelFacts& model, const json::Value& config, const std::string& file,
+                     std::vector<Finding>& warnings) {
+  const Architecture& arch = *model.arch;
+  const auto warn = [&](const ErrorCode& code, std::string_view key, std::string found,
+                        std::string does) {
+    add_warning(warnings, Error(code, {.where = key_where(key),
+                                       .expected = "llama.cpp " + std::move(does),
+                                       .found = printable(found),
+                                       .file = file}));
+  };
+  for (const IgnoredByGguf& row : arch.ignored) {
+    const json::Value* value = config.find(row.key);
+    const json::Value absent =
+        row.key == "sliding_window" && model.facts.has(Fact::sliding_window)
+            ? number_of(*find_key(arch, Fact::sliding_window), model.facts)
+            : json::Value(nullptr);
+    const std::string text = json::write(value ? *value : absent);
+    const json::Value constants = json::parse(arch.constants, {});
+    if (!value && constants.find(row.key)) continue;  // the class default is what llama.cpp does
+    if (!has_word(row.harmless, text)) warn(codes::runtime_ignores, row.key, text, std::string(row.what));
+  }
+  const Rope& rope = model.rope;
+  if (rope.type == "dynamic")
+    warn(codes::runtime_ignores, "rope_scaling", "dynamic", "does not scale the positions");
+  if (rope.type == "yarn" && rope.attention_factor)
+    warn(codes::runtime_ignores, "attention_factor", fmt::format("{}", *rope.attention_factor),
+         "computes it from the factor");
+  for (const auto& [key, value] : rope.unknown)
+    if (key == "truncate" && value.as_bool() == false)
+      warn(codes::runtime_ignores, key, "false", "rounds the bounds of yarn");
+  for (const GgufLimit& limit : arch.limits) {
+    if (!limit.applies(model)) continue;
+    const json::Value* value = config.find(limit.key);
+    const std::string found = value ? json::write(*value) : "the class default";
+    if (limit.kind == GgufLimit::Kind::refused)
+      fail(codes::gguf_cannot_say, {.where = key_where(limit.key),
+                                    .expected = std::string(limit.what),
+                                    .found = printable(found),
+                                    .file = file});
+    warn(limit.kind == GgufLimit::Kind::ignored ? codes::runtime_ignores : codes::runtime_refuses,
+         limit.key, found, std::string(limit.what));
+  }
+}
+
+std::vector<std::string> unmapped_config_keys(const Architecture& arch,
+                                              const json::Value& config) {
+  // Keys that the tokenizer, the writer or rope.cpp accounts for.
+  static constexpr std::string_view handled =
+      "architectures model_type dtype torch_dtype rope_parameters rope_theta rope_scaling "
+      "partial_rotary_factor original_max_position_embeddings bos_token_id eos_token_id "
+      "pad_token_id _name_or_path transformers_version";
+  std::vector<std::string> out;
+  const json::Object* members = config.as_object();
+  if (!members) return out;
+  for (const auto& [key, value] : *members) {
+    bool known = has_word(handled, key);
+    for (const auto& group : arch.keys)
+      for (const KeyRow& row : group)
+        known = known || (!row.gguf.empty() && has_word(row.hf, key));
+    if (!known) out.push_back(key);
+  }
+  return out;
+}
+
+}  // namespace recast

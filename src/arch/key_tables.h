@@ -1,0 +1,18 @@
+#pragma once
+
+#include "arch/architecture.h"
+
+// What the readers and writers of a family's key rows share.
+namespace recast {
+
+// Facts that rope.cpp reads and writes, which knows every spelling.
+bool is_rope_fact(Fact fact);
+
+// Whether a row's GGUF column speaks of the tensors: "?NAME", "!NAME", "#NAME:AXIS".
+bool is_tensor_rule(std::string_view gguf);
+
+// The first spelling of a row that the config has with a value; null counts as absent unless the key
+// may be null.
+const json::Value* spelled(const json::Value& config, const KeyRow& row);
+
+}  // namespace recast
