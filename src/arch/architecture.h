@@ -103,7 +103,7 @@ enum class Form { plain, transposed, flat, flat_transposed, unit_axis, vector };
 // the parts' rows in order of the table; with `groups`, that many groups one after another, each
 // with its share of every part (query, key and value of one head). "{}" is the layer; without "{}"
 // there is one for the model. "{e}" is an entry of the first axis: one tensor an expert. The name
-// has no ".weight".
+// has no ".weight". Rows of one name of which a model needs only one are alternatives.
 struct Cell {
   std::string_view name;         // empty: the convention does not hold this role
   const Rule* rule = nullptr;
@@ -111,6 +111,7 @@ struct Cell {
   std::string_view bias = ".bias";
   Form form = Form::plain;
   Dim groups = {};
+  Dim skip = {};                 // first rows that this convention leaves out; zeros come back
 };
 
 struct TensorRow {

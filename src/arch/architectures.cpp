@@ -3,7 +3,13 @@
 namespace recast {
 
 std::span<const Architecture* const> all_architectures() {
-  static constexpr const Architecture* table[] = {&llama, &mistral, &qwen2, &phi3, &gpt2, &gemma};
+  static constexpr const Architecture* table[] = {
+      &llama, &mistral, &mixtral, &qwen2, &qwen2_moe, &qwen3, &qwen3_moe, &phi, &phi3, &gemma,
+      &gemma2, &gemma3, &gpt2, &gpt_bigcode, &gpt_neox, &gptj, &falcon, &bloom, &opt, &bert,
+      &roberta, &modernbert, &stablelm, &starcoder2, &minicpm, &minicpm3, &olmo, &olmo2, &olmo3,
+      &olmoe, &cohere, &cohere2, &granite, &granitemoe, &granitemoeshared, &deepseek_v2,
+      &deepseek_v3, &gpt_oss, &llama4, &internlm2, &baichuan, &glm4, &exaone4, &smollm3,
+      &ernie4_5, &nemotron, &mamba, &t5};
   return table;
 }
 

@@ -17,6 +17,35 @@ inline constexpr TensorRow norms[] = {
     {Role::ffn_norm, {"model.layers.{}.post_attention_layernorm"}, {"blk.{}.ffn_norm"},
      {Dim::hidden}},
 };
+inline constexpr TensorRow layer_norms[] = {
+    {Role::attn_norm, {"model.layers.{}.input_layernorm"}, {"blk.{}.attn_norm"}, {Dim::hidden},
+     Needed::always, Needed::always},
+    {Role::ffn_norm, {"model.layers.{}.post_attention_layernorm"}, {"blk.{}.ffn_norm"},
+     {Dim::hidden}, Needed::always, Needed::always},
+};
+inline constexpr TensorRow layer_norm_head[] = {
+    {Role::output_norm, {"model.norm"}, {"output_norm"}, {Dim::hidden}, Needed::always,
+     Needed::always},
+    {Role::output, {"lm_head"}, {"output"}, {Dim::vocab, Dim::hidden}, Needed::untied},
+};
+// RMS norms behind attention and MLP, and none before (OLMo 2, EXAONE 4).
+inline constexpr TensorRow post_norms[] = {
+    {Role::attn_post_norm, {"model.layers.{}.post_attention_layernorm"},
+     {"blk.{}.post_attention_norm"}, {Dim::hidden}},
+    {Role::ffn_post_norm, {"model.layers.{}.post_feedforward_layernorm"}, {"blk.{}.post_ffw_norm"},
+     {Dim::hidden}},
+};
+// Norms of q and k: over one head, the same for all; or over the full width.
+inline constexpr TensorRow head_norms[] = {
+    {Role::attn_q_norm, {"model.layers.{}.self_attn.q_norm"}, {"blk.{}.attn_q_norm"},
+     {Dim::head_dim}},
+    {Role::attn_k_norm, {"model.layers.{}.self_attn.k_norm"}, {"blk.{}.attn_k_norm"},
+     {Dim::head_dim}},
+};
+inline constexpr TensorRow full_norms[] = {
+    {Role::attn_q_norm, {"model.layers.{}.self_attn.q_norm"}, {"blk.{}.attn_q_norm"}, {Dim::q}},
+    {Role::attn_k_norm, {"model.layers.{}.self_attn.k_norm"}, {"blk.{}.attn_k_norm"}, {Dim::kv}},
+};
 // Rotary rows as they are; biases on q, k, v, o by `attention_bias`.
 inline constexpr TensorRow attention[] = {
     {Role::attn_q, {"model.layers.{}.self_attn.q_proj"}, {"blk.{}.attn_q"},
@@ -28,6 +57,28 @@ inline constexpr TensorRow attention[] = {
     {Role::attn_output, {"model.layers.{}.self_attn.o_proj"}, {"blk.{}.attn_output"},
      {Dim::hidden, Dim::q}, Needed::always, Needed::attention_bias},
 };
+// The same with the rows of q and k in the order of interleaved rotary pairs in GGUF (Llama).
+inline constexpr TensorRow permuted_attention[] = {
+    {Role::attn_q, {"model.layers.{}.self_attn.q_proj"}, {"blk.{}.attn_q", &permute_rope},
+     {Dim::q, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_k, {"model.layers.{}.self_attn.k_proj"}, {"blk.{}.attn_k", &permute_rope},
+     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_v, {"model.layers.{}.self_attn.v_proj"}, {"blk.{}.attn_v"},
+     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_output, {"model.layers.{}.self_attn.o_proj"}, {"blk.{}.attn_output"},
+     {Dim::hidden, Dim::q}, Needed::always, Needed::attention_bias},
+};
+// Biases on q, k and v by `attention_bias`, none on the output.
+inline constexpr TensorRow qkv_biased_attention[] = {
+    {Role::attn_q, {"model.layers.{}.self_attn.q_proj"}, {"blk.{}.attn_q"},
+     {Dim::q, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_k, {"model.layers.{}.self_attn.k_proj"}, {"blk.{}.attn_k"},
+     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_v, {"model.layers.{}.self_attn.v_proj"}, {"blk.{}.attn_v"},
+     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
+    {Role::attn_output, {"model.layers.{}.self_attn.o_proj"}, {"blk.{}.attn_output"},
+     {Dim::hidden, Dim::q}},
+};
 inline constexpr TensorRow gated_ffn[] = {
     {Role::ffn_gate, {"model.layers.{}.mlp.gate_proj"}, {"blk.{}.ffn_gate"},
      {Dim::ffn, Dim::hidden}, Needed::always, Needed::mlp_bias},
@@ -35,6 +86,52 @@ inline constexpr TensorRow gated_ffn[] = {
      {Dim::ffn, Dim::hidden}, Needed::always, Needed::mlp_bias},
     {Role::ffn_down, {"model.layers.{}.mlp.down_proj"}, {"blk.{}.ffn_down"},
      {Dim::hidden, Dim::ffn}, Needed::always, Needed::mlp_bias},
+};
+
+// Layers with experts: those that Fact moe_layers marks, all where there is no such list.
+inline constexpr Fact moe_layers{"moe_layers"};
+inline bool has_experts(const ModelFacts& m, int layer) {
+  return m.facts.integer(Fact::experts) > 0 &&
+         (m.facts.list(moe_layers).empty() || m.facts.at_layer(moe_layers, layer) != 0);
+}
+inline bool any_dense(const ModelFacts& m) {
+  for (int layer = 0; layer < m.facts.integer(Fact::layers); ++layer)
+    if (!has_experts(m, layer)) return true;
+  return false;
+}
+inline constexpr Needed moe{true, has_experts};
+inline constexpr Needed dense{
+    true, [](const ModelFacts& m, int layer) { return !has_experts(m, layer); }};
+
+inline constexpr TensorRow router[] = {
+    {Role::router, {"model.layers.{}.mlp.gate"}, {"blk.{}.ffn_gate_inp"},
+     {Dim::experts, Dim::hidden}, moe},
+};
+inline constexpr TensorRow experts[] = {
+    {Role::expert_gate, {"model.layers.{}.mlp.experts.{e}.gate_proj"}, {"blk.{}.ffn_gate_exps"},
+     {Dim::experts, Dim::expert_ffn, Dim::hidden}, moe},
+    {Role::expert_up, {"model.layers.{}.mlp.experts.{e}.up_proj"}, {"blk.{}.ffn_up_exps"},
+     {Dim::experts, Dim::expert_ffn, Dim::hidden}, moe},
+    {Role::expert_down, {"model.layers.{}.mlp.experts.{e}.down_proj"}, {"blk.{}.ffn_down_exps"},
+     {Dim::experts, Dim::hidden, Dim::expert_ffn}, moe},
+};
+// The same experts as transformers holds them in memory; some tools save that form. Single experts
+// and a fused pair are older and newer forms in GGUF.
+inline constexpr TensorRow fused_experts[] = {
+    {Role::expert_gate, {"model.layers.{}.mlp.experts.gate_up_proj", nullptr, ""},
+     {"blk.{}.ffn_gate_up_exps"}, {Dim::experts, Dim::expert_ffn, Dim::hidden}, moe},
+    {Role::expert_up, {"model.layers.{}.mlp.experts.gate_up_proj", nullptr, ""},
+     {"blk.{}.ffn_gate_up_exps"}, {Dim::experts, Dim::expert_ffn, Dim::hidden}, moe},
+    {Role::expert_down, {"model.layers.{}.mlp.experts.down_proj", nullptr, ""},
+     {"blk.{}.ffn_down.{e}"}, {Dim::experts, Dim::hidden, Dim::expert_ffn}, moe},
+};
+inline constexpr TensorRow dense_ffn[] = {
+    {Role::ffn_gate, {"model.layers.{}.mlp.gate_proj"}, {"blk.{}.ffn_gate"},
+     {Dim::ffn, Dim::hidden}, dense},
+    {Role::ffn_up, {"model.layers.{}.mlp.up_proj"}, {"blk.{}.ffn_up"}, {Dim::ffn, Dim::hidden},
+     dense},
+    {Role::ffn_down, {"model.layers.{}.mlp.down_proj"}, {"blk.{}.ffn_down"},
+     {Dim::hidden, Dim::ffn}, dense},
 };
 // Factors of scaled rotary embeddings: config values in HF, tensors in GGUF.
 inline constexpr TensorRow rope_tensors[] = {
@@ -73,6 +170,42 @@ inline constexpr KeyRow tied[] = {
     {Fact::tied, "tie_word_embeddings", KeyKind::flag, "true", "!output.weight"},
 };
 
+inline constexpr KeyRow layer_norm[] = {
+    {Fact::norm_eps, "layer_norm_eps", KeyKind::real, "1e-05", "attention.layer_norm_epsilon"},
+};
+inline constexpr KeyRow attention_bias[] = {
+    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false", "?blk.*.attn_q.bias"},
+};
+inline constexpr KeyRow mlp_bias[] = {
+    {Fact::mlp_bias, "mlp_bias", KeyKind::flag, "false", "?blk.*.ffn_down.bias"},
+};
+
+// Which layers have a dense MLP among experts: listed ones, and all but every n-th (Qwen).
+inline constexpr Fact sparse_step{"sparse_step"}, dense_layers{"mlp_only_layers"};
+inline constexpr KeyRow sparse_keys[] = {
+    {sparse_step, "decoder_sparse_step", KeyKind::integer, "1", ""},
+    {dense_layers, "mlp_only_layers", KeyKind::layer_indices, "[]", ""},
+};
+void settle_sparse(ModelFacts& model);
+// The first n layers are dense (DeepSeek).
+inline constexpr Fact first_dense{"first_dense"};
+void settle_first_dense(ModelFacts& model);
+
+// What the runtimes of GGUF take for granted.
+inline bool is_not_four_hidden(const ModelFacts& m) {
+  return m.facts.integer(Fact::ffn) != 4 * m.facts.integer(Fact::hidden);
+}
+inline bool has_fewer_kv_heads(const ModelFacts& m) {
+  return m.facts.integer(Fact::kv_heads) != m.facts.integer(Fact::heads);
+}
+// Whether all layers but every n-th have a window.
+inline bool has_window_period(const ModelFacts& m, int64_t n) {
+  const auto windows = m.facts.list(Fact::window_layers);
+  for (size_t i = 0; i < windows.size(); ++i)
+    if ((windows[i] != 0) != ((static_cast<int64_t>(i) + 1) % n != 0)) return false;
+  return true;
+}
+
 // Keys that are computed for a GGUF.
 inline std::optional<MetaValue> u32(int64_t value) {
   return MetaValue::u32(static_cast<uint32_t>(value));
@@ -100,6 +233,10 @@ inline constexpr GgufKey unusual_head_dim_keys[] = {
 };
 inline constexpr GgufKey rope_dimension_key[] = {
     {"rope.dimension_count", [](const ModelFacts& m) { return u32(rope_dimensions(m)); }},
+};
+inline constexpr GgufKey no_rope_scaling_key[] = {
+    {"rope.scaling.type",
+     [](const ModelFacts&) { return std::optional(MetaValue::string("none")); }},
 };
 inline constexpr GgufKey vocab_size_key[] = {
     {"vocab_size", [](const ModelFacts& m) { return u32(m.facts.integer(Fact::vocab)); }},

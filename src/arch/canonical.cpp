@@ -151,9 +151,12 @@ class Canonicaliser {
           break;
         }
     for (const std::string_view prefix : words(arch().prefixes))
-      if (!name.starts_with(head) && head.starts_with(prefix) &&
-          name.starts_with(head.substr(prefix.size())))
+      if (!hf() || name.starts_with(head))
+        break;
+      else if (head.starts_with(prefix) && name.starts_with(head.substr(prefix.size())))
         head.remove_prefix(prefix.size());
+      else if (name.starts_with(prefix))
+        name.remove_prefix(prefix.size());
     if (!name.starts_with(head)) return -1;
     name.remove_prefix(head.size());
     int64_t layer = 0;
@@ -339,6 +342,27 @@ std::map<RoleKey, RoleTensor> with_rope_tensors(const Canonical& canonical,
 Canonical to_canonical(const Checkpoint& source, ModelFacts model,
                        std::vector<Finding>& warnings) {
   return Canonicaliser(source, std::move(model), warnings).run();
+}
+
+Canonical held_by(Canonical canonical, Convention convention) {
+  std::set<RoleKey> held;
+  for (const auto& [name, slot] : native_slots(canonical.model, convention))
+    for (const TensorRow* row : slot.rows) {
+      held.insert(slot.key(*row));
+      const auto it = canonical.tensors.find(slot.key(*row));
+      if (it == canonical.tensors.end() || !row->cell(convention).skip.extent) continue;
+      ValuePtr native = join_native({it->second.value}, slot, convention, canonical.model);
+      it->second.value =
+          split_native(std::move(native), slot, convention, canonical.model).front();
+    }
+  for (auto it = canonical.tensors.begin(); it != canonical.tensors.end();)
+    if (held.contains(it->first)) {
+      ++it;
+    } else {
+      canonical.dropped.push_back({it->second.source, "no place in the target"});
+      it = canonical.tensors.erase(it);
+    }
+  return canonical;
 }
 
 std::vector<NativeTensor> from_canonical(const Canonical& canonical, Convention convention) {

@@ -32,6 +32,10 @@ struct Canonical {
 Canonical to_canonical(const Checkpoint& source, ModelFacts model,
                        std::vector<Finding>& warnings);
 
+// What a convention can hold of a model: roles without a place there go to `dropped`, rows that it
+// leaves out are zero.
+Canonical held_by(Canonical canonical, Convention convention);
+
 // Tensors of a convention, in the order of the table: model, layers, head. Adds what the convention
 // keeps as tensors and the other as config (rope factors).
 struct NativeTensor {

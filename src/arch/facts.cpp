@@ -73,6 +73,7 @@ constexpr Derived derived[] = {
     {four_hidden, [](const Facts& f) { return 4 * f.integer(Fact::hidden); }},
     {twice_hidden, [](const Facts& f) { return 2 * f.integer(Fact::hidden); }},
     {hidden_16, [](const Facts& f) { return (f.integer(Fact::hidden) + 15) / 16; }},
+    {same_as_hidden, [](const Facts& f) { return f.integer(Fact::hidden); }},
     {from_layers, [](const Facts& f) { return f.integer(Fact::layers); }},
     {from_ffn, [](const Facts& f) { return f.integer(Fact::ffn); }},
     {from_hidden, [](const Facts& f) {
@@ -81,11 +82,20 @@ constexpr Derived derived[] = {
      }},
 };
 
+// Which layers have a window when a row's list is only a number: every n-th has none, counted from
+// the end of each group, or from its start where the row's default says so.
+std::vector<int64_t> windows(const KeyRow& row, int64_t every, int64_t layers) {
+  if (!row.fallback.starts_with(first_of)) return by_period(every, layers);
+  std::vector<int64_t> out;
+  for (int64_t i = 0; i < layers; ++i) out.push_back(every > 0 && i % every != 0 ? 1 : 0);
+  return out;
+}
+
 std::optional<Facts::Number> fallback_value(const KeyRow& row, const Facts& facts) {
-  if (row.fallback.starts_with(period)) {
-    const std::string number(row.fallback.substr(period.size()));
-    return by_period(std::stoll(number), facts.integer(Fact::layers));
-  }
+  for (const std::string_view rule : {period, first_of})
+    if (row.fallback.starts_with(rule))
+      return windows(row, std::stoll(std::string(row.fallback.substr(rule.size()))),
+                     facts.integer(Fact::layers));
   for (const Derived& d : derived)
     if (row.fallback == d.rule) return d.value(facts);
   const json::Value value = json::parse(row.fallback, {});
@@ -260,7 +270,7 @@ class Reader {
 
   void take_layer_types(const KeyRow& row, const json::Value& value) {
     if (const auto every = value.as_int())
-      return model_.facts.set(row.fact, by_period(*every, static_cast<int64_t>(layers())));
+      return model_.facts.set(row.fact, windows(row, *every, static_cast<int64_t>(layers())));
     const json::Array* list = value.as_array();
     if (!list || list->size() != layers())
       bad(row, fmt::format("a list of {} layer types", layers()), printable(json::write(value)));
@@ -298,7 +308,7 @@ class Reader {
 
   void take_layer_list(const KeyRow& row, const MetaValue& value) {
     if (const auto every = value.as_int())
-      return model_.facts.set(row.fact, by_period(*every, static_cast<int64_t>(layers())));
+      return model_.facts.set(row.fact, windows(row, *every, static_cast<int64_t>(layers())));
     const std::vector<int64_t>* list = value.as_ints();
     if (!list || list->size() < layers())
       bad(row, fmt::format("an array of {}", layers()), std::string(meta_type_name(value.type)));

@@ -7,16 +7,6 @@ namespace recast {
 
 namespace {
 
-constexpr TensorRow attention[] = {
-    {Role::attn_q, {"model.layers.{}.self_attn.q_proj"}, {"blk.{}.attn_q", &permute_rope},
-     {Dim::q, Dim::hidden}, Needed::always, Needed::attention_bias},
-    {Role::attn_k, {"model.layers.{}.self_attn.k_proj"}, {"blk.{}.attn_k", &permute_rope},
-     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
-    {Role::attn_v, {"model.layers.{}.self_attn.v_proj"}, {"blk.{}.attn_v"},
-     {Dim::kv, Dim::hidden}, Needed::always, Needed::attention_bias},
-    {Role::attn_output, {"model.layers.{}.self_attn.o_proj"}, {"blk.{}.attn_output"},
-     {Dim::hidden, Dim::q}, Needed::always, Needed::attention_bias},
-};
 constexpr KeyRow llama_keys[] = {
     {Fact::attention_bias, "attention_bias", KeyKind::flag, "false", "?blk.*.attn_q.bias"},
     {Fact::mlp_bias, "mlp_bias", KeyKind::flag, "false", "?blk.*.ffn_down.bias"},
@@ -32,7 +22,7 @@ const Architecture llama = {
     .name = "llama",
     .classes = "LlamaForCausalLM LLaMAForCausalLM LlamaModel",
     .gguf = "llama",
-    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
+    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, blocks::permuted_attention,
                 blocks::gated_ffn, blocks::head},
     .keys = {blocks::decoder_keys, blocks::kv_heads_default_heads, blocks::head_dim_default_hidden,
              blocks::rms_norm, blocks::rope_base, llama_keys, blocks::untied},
@@ -48,7 +38,7 @@ const Architecture mistral = {
     .name = "mistral",
     .classes = "MistralForCausalLM MistralModel",
     .gguf = "llama",
-    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
+    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, blocks::permuted_attention,
                 blocks::gated_ffn, blocks::head},
     .keys = {blocks::decoder_keys, mistral_keys, blocks::head_dim_default_hidden, blocks::rms_norm,
              blocks::rope_base, blocks::untied},

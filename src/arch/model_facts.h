@@ -71,11 +71,13 @@ inline constexpr std::string_view from_hidden = "=hidden/heads";       // head_d
 inline constexpr std::string_view four_hidden = "=4*hidden";           // ffn of gpt2
 inline constexpr std::string_view twice_hidden = "=2*hidden";          // inner width of mamba
 inline constexpr std::string_view hidden_16 = "=hidden/16";            // time step rank of mamba
+inline constexpr std::string_view same_as_hidden = "=hidden";
 inline constexpr std::string_view from_layers = "=layers";
 inline constexpr std::string_view from_ffn = "=ffn";
-// layer_types without a list: every N-th layer has no window ("=period:6"); a fact of that name, when
-// the family has one, gives another N.
+// layer_types without a list: every N-th layer has no window ("=period:6").
 inline constexpr std::string_view period = "=period:";
+// The same with the first of every N, not the last ("=first:3").
+inline constexpr std::string_view first_of = "=first:";
 
 class Facts {
  public:

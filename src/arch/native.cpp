@@ -84,7 +84,14 @@ class SlotMaker {
     std::string name = slot_name(row.cell(convention_), part, layer, expert);
     const auto [it, fresh] = seen_.emplace(name, slots_.size());
     if (fresh) slots_.push_back({std::move(name), Slot{{}, part, layer, expert}});
-    slots_[it->second].second.rows.push_back(&row);
+    std::vector<const TensorRow*>& rows = slots_[it->second].second.rows;
+    if (!rows.empty() && !asked_for(row, layer)) return;
+    if (!rows.empty() && !asked_for(*rows.front(), layer)) rows.clear();
+    rows.push_back(&row);
+  }
+
+  bool asked_for(const TensorRow& row, int layer) const {
+    return !row.weight.holds || row.weight.holds(model_, layer);
   }
 
   const ModelFacts& model_;
@@ -108,6 +115,7 @@ struct Lie {
   int64_t groups = 1;    // in the whole tensor
   bool stacked = false;  // has an axis for the stack
   bool matrix = false;   // has an axis for the columns
+  int64_t skip = 0;      // first rows that the native form lacks
   std::vector<int64_t> part_rows;  // of the whole tensor, by part
 };
 
@@ -128,15 +136,26 @@ Lie lie_of(const Slot& slot, Convention convention, const ModelFacts& model) {
                                             std::multiplies<>()));
   }
   const Dim& groups = slot.cell(convention).groups;
+  const Dim& skip = slot.cell(convention).skip;
+  lie.skip = skip.extent ? skip.extent(model) : 0;
   lie.groups = lie.stack * (groups.extent ? groups.extent(model) : 1);
   return lie;
 }
 
 bool turns(Form form) { return form == Form::transposed || form == Form::flat_transposed; }
 
+ValuePtr with_zero_rows(ValuePtr value, const Lie& lie) {
+  const Codec& codec = value->codec();
+  std::vector<std::byte> zeros(codec.bytes(lie.skip * lie.columns));
+  std::vector<ValuePtr> parts{constant(std::move(zeros), {lie.skip, lie.columns}, codec),
+                              std::move(value)};
+  return concat(std::move(parts), {lie.rows, lie.columns});
+}
+
 // Rows of matrices, [rows, columns] each, out of the native form.
 ValuePtr as_rows(ValuePtr value, const Lie& lie, Form form) {
   const int64_t all = lie.stack * lie.rows;
+  if (lie.skip > 0) return with_zero_rows(std::move(value), lie);
   if (lie.matrix && turns(form)) {
     if (value->codec().block_elements > 1) value = cast(std::move(value), codec::f32);
     value = transpose(reshape(std::move(value), {lie.stack, lie.columns, lie.rows}));
@@ -244,7 +263,7 @@ Shape canonical_shape(const TensorRow& row, Part part, const ModelFacts& model) 
 Shape native_shape(const Slot& slot, Convention convention, const ModelFacts& model) {
   const Lie lie = lie_of(slot, convention, model);
   if (!lie.matrix) return lie.stacked ? Shape{lie.stack, lie.rows} : Shape{lie.rows};
-  Shape matrix{lie.rows, lie.columns};
+  Shape matrix{lie.rows - lie.skip, lie.columns};
   const Form form = slot.cell(convention).form;
   if (turns(form)) std::swap(matrix[0], matrix[1]);
   switch (form) {
@@ -300,6 +319,7 @@ ValuePtr join_native(std::vector<ValuePtr> parts, const Slot& slot, Convention c
     parts[i] = reshape(parts[i], lie.matrix ? Shape{rows, lie.columns} : Shape{rows});
   }
   ValuePtr value = grouped(std::move(parts), lie);
+  if (lie.skip > 0) value = slice(value, lie.skip, lie.rows);
   if (lie.matrix && turns(slot.cell(convention).form)) {
     if (value->codec().block_elements > 1) value = cast(std::move(value), codec::f32);
     value = transpose(reshape(std::move(value), {lie.stack, lie.rows, lie.columns}));

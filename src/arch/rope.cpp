@@ -382,6 +382,9 @@ void write_rope_metadata(const ModelFacts& model, const std::string& prefix, Met
     set_f32("rope.scaling.yarn_attn_factor", rope.attention_factor);
     set_f32("rope.scaling.yarn_beta_fast", rope.beta_fast);
     set_f32("rope.scaling.yarn_beta_slow", rope.beta_slow);
+    // The runtime multiplies the logarithm of the factor by a tenth of it.
+    if (rope.mscale_all_dim)
+      set_f32("rope.scaling.yarn_log_multiplier", 0.1 * *rope.mscale_all_dim);
   } else if (rope.type == "longrope" || model.arch->gguf_original_context) {
     set_original(rope.original_context.value_or(model.facts.integer(Fact::context)));
   }
@@ -413,6 +416,12 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
   rope.attention_factor = decimal("rope.scaling.yarn_attn_factor");
   rope.beta_fast = decimal("rope.scaling.yarn_beta_fast");
   rope.beta_slow = decimal("rope.scaling.yarn_beta_slow");
+  if (const auto multiplier = number("rope.scaling.yarn_log_multiplier")) {
+    // Both have one value in every model that has them; only this one is stored.
+    rope.mscale_all_dim =
+        std::stod(fmt::format("{}", static_cast<float>(*multiplier / static_cast<double>(0.1f))));
+    rope.mscale = rope.mscale_all_dim;
+  }
   if (const auto context = number("rope.scaling.original_context_length"))
     rope.original_context = static_cast<int64_t>(*context);
 

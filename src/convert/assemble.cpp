@@ -149,6 +149,9 @@ class Assembler {
                                  : recognise(stated, options_.model_type);
     target_.arch = r.arch;
     target_.arch_evidence = r.evidence;
+    if (r.arch && needed && to_gguf() && r.arch->gguf.empty())
+      fail(codes::no_gguf_architecture,
+           {.where = r.evidence, .found = std::string(r.arch->name), .file = options_.source});
     // A GGUF that stays one keeps its names and keys: nothing asks what they mean.
     if (!r.arch || (!needed && source_.convention == Convention::gguf)) return;
     if (source_.convention == Convention::hf) {
@@ -178,7 +181,8 @@ class Assembler {
 
   // Another convention: names and forms through the roles of the architecture.
   void cross() {
-    Canonical canonical = to_canonical(source_, facts_, warnings());
+    Canonical canonical = held_by(to_canonical(source_, facts_, warnings()),
+                                  request_.to->convention);
     facts_ = canonical.model;
     for (const Canonical::Dropped& d : canonical.dropped)
       target_.dropped.push_back(fmt::format("{} ({})", d.name, d.rule));

@@ -95,7 +95,8 @@ std::vector<Pair> pairs_by_role(const Plan& plan, const Checkpoint& written) {
       return facts_from_config(arch, plan.target.config, side.config_file, ignored);
     return facts_from_gguf(arch, side, plan.target.config, ignored);
   };
-  const Canonical from = to_canonical(*plan.source, facts(*plan.source), ignored);
+  const Canonical from = held_by(to_canonical(*plan.source, facts(*plan.source), ignored),
+                                 written.convention);
   const Canonical to = to_canonical(written, facts(written), ignored);
   std::vector<Pair> pairs;
   for (const auto& [key, tensor] : from.tensors) {

@@ -17,7 +17,12 @@ enum class Role {
   ffn_norm, ffn_gate, ffn_up, ffn_down, ffn_post_norm,
   router, router_bias, expert_gate, expert_up, expert_down,
   shared_router, shared_gate, shared_up, shared_down,
-  layer_output_norm, output_norm, output, pooler,
+  attn_output_norm, layer_output_norm, output_norm, output, pooler,
+  attn_k_b, attn_v_b, attn_rel_b, project_in, project_out,
+  cross_norm, cross_q, cross_k, cross_v, cross_output,
+  enc_attn_norm, enc_attn_q, enc_attn_k, enc_attn_v, enc_attn_output, enc_attn_rel_b,
+  enc_ffn_norm, enc_ffn_gate, enc_ffn_up, enc_ffn_down, enc_output_norm,
+  ssm_in, ssm_conv1d, ssm_x, ssm_dt, ssm_a, ssm_d, ssm_out,
 };
 std::string_view role_name(Role role);
 
