@@ -170,7 +170,9 @@ class Canonicaliser {
   void take(const Tensor& tensor) {
     const std::string name = table_name(tensor.name);
     const auto it = slots_.find(name);
-    if (it == slots_.end()) {
+    // A head beside a tied embedding is looked at when all is read.
+    if (it == slots_.end() || !(is_asked_for(*it->second, model()) ||
+                                it->second->rows.front()->role == Role::output)) {
       leave_out(tensor.name);
       return;
     }
@@ -369,6 +371,7 @@ std::vector<NativeTensor> from_canonical(const Canonical& canonical, Convention 
   const std::map<RoleKey, RoleTensor> all = with_rope_tensors(canonical, convention);
   std::vector<NativeTensor> out;
   for (const auto& [name, slot] : native_slots(canonical.model, convention)) {
+    if (!is_asked_for(slot, canonical.model) && slot.rows.front()->role != Role::output) continue;
     NativeTensor native;
     std::vector<ValuePtr> parts;
     for (const TensorRow* row : slot.rows) {

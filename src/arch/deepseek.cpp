@@ -10,7 +10,7 @@ namespace {
 constexpr Fact q_rank{"q_lora_rank"}, kv_rank{"kv_lora_rank"}, nope{"qk_nope_head_dim"},
     value_dim{"v_head_dim"}, shared_count{"n_shared_experts"}, groups{"n_group"},
     groups_used{"topk_group"}, scale{"routed_scaling_factor"}, norm_topk{"norm_topk_prob"},
-    scoring{"scoring_func"}, interleave{"rope_interleave"};
+    scoring{"scoring_func"}, topk{"topk_method"}, interleave{"rope_interleave"};
 
 int64_t rope_part(const ModelFacts& m) { return m.facts.integer(Fact::head_dim); }
 constexpr Dim q_rank_dim{q_rank, [](const ModelFacts& m) { return m.facts.integer(q_rank); }};
@@ -102,7 +102,15 @@ constexpr KeyRow v2_keys[] = {
     {scale, "routed_scaling_factor", KeyKind::real, "1.0", "expert_weights_scale"},
     {norm_topk, "norm_topk_prob", KeyKind::flag, "false", "expert_weights_norm"},
     {scoring, "scoring_func", KeyKind::text, "\"softmax\"", ""},
+    {topk, "topk_method", KeyKind::text, "null", ""},
 };
+// A GGUF says it by its groups.
+void settle_v2(ModelFacts& model) {
+  blocks::settle_first_dense(model);
+  if (!model.facts.has(topk))
+    model.facts.set(topk, std::string(model.facts.integer(groups) > 1 ? "group_limited_greedy"
+                                                                      : "greedy"));
+}
 constexpr KeyRow v3_keys[] = {
     {Fact::experts, "n_routed_experts", KeyKind::optional_integer, "256", "expert_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "2048",
@@ -150,10 +158,9 @@ const Architecture deepseek_v2 = {
     .keys = {blocks::decoder_keys, keys, v2_keys, blocks::attention_bias, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::vocab_size_key},
-    .settle = blocks::settle_first_dense,
+    .settle = settle_v2,
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
-                     "mlp_bias": false, "pretraining_tp": 1, "topk_method": "greedy",
-                     "use_cache": true})",
+                     "mlp_bias": false, "pretraining_tp": 1, "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
     .limits = limits,

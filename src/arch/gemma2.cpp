@@ -35,7 +35,7 @@ constexpr Fact query_scale{"query_pre_attn_scalar"}, attn_cap{"attn_logit_softca
 constexpr KeyRow query_keys[] = {
     {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, "4", "attention.head_count_kv"},
     {Fact::head_dim, "head_dim", KeyKind::integer, "256", "attention.key_length", nullptr, false},
-    {query_scale, "query_pre_attn_scalar", KeyKind::real, "256", "attention.key_length", nullptr,
+    {query_scale, "query_pre_attn_scalar", KeyKind::integer, "256", "attention.key_length", nullptr,
      false},
     {Fact::sliding_window, "sliding_window", KeyKind::optional_integer, "4096",
      "attention.sliding_window"},
@@ -59,7 +59,7 @@ constexpr KeyRow gemma3_keys[] = {
 };
 
 bool has_other_query_scale(const ModelFacts& m) {
-  return m.facts.real(query_scale) != static_cast<double>(m.facts.integer(Fact::head_dim));
+  return m.facts.integer(query_scale) != m.facts.integer(Fact::head_dim);
 }
 constexpr std::string_view constants =
     R"({"attention_dropout": 0.0, "hidden_activation": "gelu_pytorch_tanh",

@@ -246,6 +246,11 @@ uint64_t slot_count(const ModelFacts& model, Convention convention) {
   return count;
 }
 
+bool is_asked_for(const Slot& slot, const ModelFacts& model) {
+  const Needed& weight = slot.rows.front()->weight;
+  return !weight.holds || weight.holds(model, slot.layer);
+}
+
 bool is_needed(const Slot& slot, const ModelFacts& model) {
   const TensorRow& row = *slot.rows.front();
   const Needed& needed = slot.part == Part::weight ? row.weight : row.bias;

@@ -32,6 +32,8 @@ uint64_t slot_count(const ModelFacts& model, Convention convention);
 // The native name of a role: "blk.3.attn_q.weight". Empty when the convention does not hold it.
 std::string native_name(const TensorRow& row, Convention convention, const RoleKey& key);
 
+// Whether the facts ask for the weight that a slot belongs to, or leave it to the file.
+bool is_asked_for(const Slot& slot, const ModelFacts& model);
 // Whether the facts ask for the tensor of a slot; false for what a file may leave out.
 bool is_needed(const Slot& slot, const ModelFacts& model);
 
