@@ -52,28 +52,12 @@ ValuePtr with_one(ValuePtr value, const Place& place) {
   return place.part == Part::weight ? map(std::move(value), add_one, codec::f32) : value;
 }
 
-// exp of a float as the vector library of the reference converter computes it (SLEEF's expf, within
-// one ulp): reduction by multiples of ln 2 in two parts, a polynomial of degree 6, every step fused.
-// With std::exp one value in a few hundred would differ in its last bit.
-float reference_exp(float x) {
-  constexpr float log2e = 1.44269504088896340736f;
-  constexpr float ln2_high = 0.693145751953125f, ln2_low = 1.428606765330187045e-06f;
-  const float q = std::rint(x * log2e);
-  float s = std::fma(q, -ln2_high, x);
-  s = std::fma(q, -ln2_low, s);
-  float u = 0.000198527617612853646278381f;
-  for (const float c : {0.00139304355252534151077271f, 0.00833336077630519866943359f,
-                        0.0416664853692054748535156f, 0.166666671633720397949219f, 0.5f})
-    u = std::fma(u, s, c);
-  u = 1.0f + std::fma(s * s, u, s);
-  if (!(std::fabs(x) < 87.0f)) return std::exp(x);  // beyond the range of the reduction
-  return std::ldexp(u, static_cast<int>(q));
-}
-
+// In double, rounded once: what torch computes for the reference differs from CPU to CPU in the last
+// bit, this does not. The way back meets the value that the stored one came from, or its neighbour.
 void negative_exp(float* values, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) values[i] = -reference_exp(values[i]);
+  for (int64_t i = 0; i < n; ++i)
+    values[i] = static_cast<float>(-std::exp(static_cast<double>(values[i])));
 }
-// In double: meets the value that the stored one came from, or its neighbour.
 void log_of_negative(float* values, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     values[i] = static_cast<float>(std::log(-static_cast<double>(values[i])));

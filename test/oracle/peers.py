@@ -90,6 +90,11 @@ def gguf_tensors(path):
             for t in gguf.GGUFReader(path).tensors}
 
 
+def gguf_values(path):
+    """{name: array} of the float tensors, as stored."""
+    return {t.name: np.array(t.data) for t in gguf.GGUFReader(path).tensors}
+
+
 def gguf_keys(path):
     """{key: ([types], value)} by the gguf package, without its own GGUF.* fields."""
     return {k: ([t.name for t in f.types[:2]], f.contents())
