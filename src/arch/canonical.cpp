@@ -8,6 +8,7 @@
 
 #include "arch/facts.h"
 #include "arch/rope.h"
+#include "arch/slots.h"
 #include "codec/codecs.h"
 #include "tensor/lazy_ops.h"
 
@@ -29,13 +30,6 @@ std::string native_name(const TensorRow& row, Convention convention, const RoleK
 
 namespace {
 
-// One native tensor of a convention: the roles that it holds, in the order of its rows.
-struct Slot {
-  std::vector<const TensorRow*> rows;
-  Part part;
-  int layer;
-};
-
 std::vector<const TensorRow*> all_rows(const Architecture& arch) {
   std::vector<const TensorRow*> rows;
   for (const auto& group : arch.tensors)
@@ -43,8 +37,8 @@ std::vector<const TensorRow*> all_rows(const Architecture& arch) {
   return rows;
 }
 
-// Native names of a convention in the order of the table: rows before the first layer row, the
-// layers, the rest.
+}  // namespace
+
 std::vector<std::pair<std::string, Slot>> native_slots(const ModelFacts& model,
                                                        Convention convention) {
   const std::vector<const TensorRow*> rows = all_rows(*model.arch);
@@ -90,6 +84,8 @@ Shape canonical_shape(const TensorRow& row, Part part, const ModelFacts& model) 
     shape.push_back(extent_of(row.shape[1], model));
   return shape;
 }
+
+namespace {
 
 class Canonicaliser {
  public:
