@@ -19,8 +19,11 @@ NOT_ALONE = {  # the options that an option needs beside it to mean anything
     "leave-output": ["-Q", "q8_0"],
     "allow-overflow": ["--precision", "fp16"],
     "no-provenance": ["--precision", "f32"],
+    "fake-weight-mode": ["--fake-weight"],
+    "fake-weight-config": ["--fake-weight"],
+    "seed": ["--fake-weight", "--fake-weight-mode", "random"],
 }
-EVERYWHERE = {"allow-overflow", "no-provenance"}  # ... with any target; the others speak of GGUF only
+EVERYWHERE = {"allow-overflow", "no-provenance", "fake-weight-mode", "fake-weight-config", "seed"}  # ... with any target; the others speak of GGUF only
 SAME_BYTES = {  # where the given value may rightly give the bytes of the default
     "to", "from", "allow-overflow", "allow-nonfinite", "allow-requantize", "preserve-metadata",
     "model-type", "shard-size",
@@ -30,6 +33,8 @@ SAME_BYTES = {  # where the given value may rightly give the bytes of the defaul
 def values(folder, source):
     config = folder / "config.json"
     config.write_text('{"rms_norm_eps": 0.5}')
+    shapes = folder / "shapes.yaml"
+    shapes.write_text("lm_head.weight: [2056, 256]\n")
     return {
         "to": None, "from": "hf", "quant": "q8_0", "precision": "f16", "pure": "",
         "embedding-type": "f16", "output-type": "f16", "leave-output": "", "allow-requantize": "",
@@ -39,6 +44,8 @@ def values(folder, source):
         "no-preserve-metadata": "", "metadata": "general.author=Ada",
         "format-option": "gguf.alignment=64", "no-provenance": "", "tensor-sums": "",
         "split": "tensors:9", "split-max-size": "3MB", "shard-size": "3MB",
+        "fake-weight": "", "fake-weight-mode": "random", "fake-weight-config": str(shapes),
+        "seed": "7",
     }
 
 

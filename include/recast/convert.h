@@ -38,6 +38,11 @@ struct ConvertOptions {
   std::vector<std::string> metadata;       // KEY=VALUE
   std::vector<std::string> format_option;  // FORMAT.KEY=VALUE
 
+  bool fake_weight = false;  // weights made from the config alone
+  std::string fake_weight_mode = "zero";   // or "random"
+  std::string fake_weight_config;          // JSON or YAML file: tensor name to shape
+  uint64_t seed = 0;         // of every random choice
+
   std::string split;         // METHOD:N, tensors:N or size:SIZE (GGUF)
   uint64_t split_max_size = 0;
   uint64_t shard_size = 5'000'000'000;     // bytes a safetensors shard may have

@@ -12,7 +12,8 @@ namespace recast {
 
 // No published model comes near; a larger count is damage, and would only cost memory.
 constexpr int64_t limit_layers = 20'000, limit_experts = 100'000;
-constexpr int64_t limit_extent = (int64_t{1} << 31) - 1;  // products of two fit 64 bits
+// Products of two and sums of a few of them fit 64 bits; positions are multiplied with nothing.
+constexpr int64_t limit_extent = int64_t{1} << 27, limit_positions = (int64_t{1} << 31) - 1;
 
 const KeyRow* find_key(const Architecture& arch, Fact fact) {
   for (const auto& group : arch.keys)
@@ -242,7 +243,10 @@ class Reader {
 
   void take_integer(const KeyRow& row, int64_t value) {
     const bool may_be_zero = row.kind != KeyKind::integer;
-    if (value < (may_be_zero ? 0 : 1) || value > limit_extent)
+    const bool positions = row.fact == Fact::context || row.fact == Fact::sliding_window;
+    const int64_t limit = positions ? limit_positions : limit_extent;
+    if (value > limit) bad(row, fmt::format("at most {}", limit), fmt::format("{}", value));
+    if (value < (may_be_zero ? 0 : 1))
       bad(row, may_be_zero ? "0 or more" : "a positive integer", fmt::format("{}", value));
     if (row.fact == Fact::layers && value > limit_layers)
       fail(codes::too_many_layers, {.where = key_where(key_spelling(arch_, row.fact, convention_)),

@@ -91,6 +91,8 @@ std::string inspect_text(const json::Value& document, bool full, const Terminal&
   field("size", fmt::format("{}, {}{}", bytes_text(number_at(document, {"bytes"})),
                             plural(parameters, "parameter"),
                             bits > 0 ? fmt::format(", {:.2f} bits/weight", bits) : ""));
+  if (const json::Value* fake = at(document, {"fake_weights"}); fake && fake->as_bool() == true)
+    field("fake", "yes: these weights were made by --fake-weight");
   field("tokens", tokenizer_text(document));
   for (const auto& [role, token] : object_at(document, {"tokenizer", "special"}))
     field("special", role + " " + value_text(token));

@@ -35,8 +35,13 @@ std::string source_text(const json::Value& report) {
               parameters ? plural(parameters, "parameter") : ""}));
 }
 
+// Bytes to compare the output with: a config says nothing of its weights' size.
+uint64_t source_weights(const json::Value& report) {
+  return at(report, {"options", "fake-weight"}) ? 0 : number_at(report, {"source", "bytes"});
+}
+
 std::string share_text(uint64_t part, uint64_t whole) {
-  if (whole == 0) return "";
+  if (whole == 0) return "";  // nothing, or a config without weights
   return fmt::format("{:.1f} % of the source",
                      100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
@@ -50,7 +55,7 @@ std::string output_text(const json::Value& report) {
       "{}{}   {}", text_at(first, {"path"}), outputs.size() > 1 ? " ..." : "",
       listed({text_at(first, {"format"}), text_at(first, {"type"}),
               outputs.size() > 1 ? plural(outputs.size(), "file") : "", bytes_text(bytes),
-              bits_text(first), share_text(bytes, number_at(report, {"source", "bytes"}))}));
+              bits_text(first), share_text(bytes, source_weights(report))}));
 }
 
 std::string types_text(const json::Value& report) {
@@ -73,8 +78,12 @@ std::string memory_text(const json::Value& report) {
 
 std::string disk_text(const json::Value& report) {
   const std::string needed = bytes_text(number_at(report, {"disk", "needed"}));
-  if (!at(report, {"disk", "free"})) return needed + " needed";
-  return fmt::format("{} needed, {} free", needed, bytes_text(number_at(report, {"disk", "free"})));
+  std::string out = needed + " needed";
+  if (at(report, {"disk", "holes"}))
+    out += fmt::format(" beside {} of zeros", bytes_text(number_at(report, {"disk", "holes"})));
+  if (at(report, {"disk", "free"}))
+    out += fmt::format(", {} free", bytes_text(number_at(report, {"disk", "free"})));
+  return out;
 }
 
 std::string time_text(const json::Value& report, bool planned, bool details) {

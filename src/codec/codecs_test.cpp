@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+#include "tensor/fill.h"
+
 namespace recast::codec {
 namespace {
 
@@ -140,6 +142,14 @@ TEST(Codecs, F64RoundsOnce) {
   float decoded;
   f64.decode(bytes, &decoded, 1);
   EXPECT_EQ(decoded, 1.0f + 0x1p-23f);
+}
+
+// What makes the file of a fake model a hole.
+TEST(Codecs, ZeroBytesMeanZeroInEveryTypeThatIsWritten) {
+  for (const Codec* codec : codec::all()) {
+    if (!codec->encode) continue;
+    EXPECT_TRUE(zeros({3, codec->block_elements}, *codec)->is_zero()) << codec->name;
+  }
 }
 
 }  // namespace

@@ -15,7 +15,9 @@
 #include "convert/tokenizer_source.h"
 #include "model/general_metadata.h"
 #include "model/metadata_override.h"
+#include "tensor/fill.h"
 #include "tensor/lazy_ops.h"
+#include "transform/fake_weights.h"
 
 namespace recast {
 
@@ -79,6 +81,7 @@ class Assembler {
 
   Target run() {
     target_.warnings = source_.warnings;
+    target_.notes = request_.notes;
     target_.checkpoint.convention = request_.to->convention;
     target_.checkpoint.name = source_.name;
     config_ = source_.convention == Convention::hf && source_.config.is_null() &&
@@ -266,7 +269,11 @@ class Assembler {
         origin.kind = Origin::Kind::quantized;
       else if (!same || !tensor.value->extent())
         origin.kind = Origin::Kind::converted;
-      tensor.value = cast(tensor.value, *types[i], cast_options(options_));
+      // Also where a rule computes (1 + w): the output of a fake is zeros. A tensor without a
+      // source is a part of the config (rope factors), which is real.
+      tensor.value = request_.makes_zeros() && !origin.sources.empty()
+                         ? zeros(tensor.shape(), *types[i])
+                         : cast(tensor.value, *types[i], cast_options(options_));
     }
   }
 
@@ -284,6 +291,14 @@ class Assembler {
     apply_overrides(out().metadata, override_pairs(options_.metadata),
                     crosses ? OverrideKeys::not_general : OverrideKeys::all);
     if (provenance_) add_provenance(request_, source_, target_.arch, out().metadata);
+    mark_fake();
+  }
+
+  // Fakes stay fakes through further conversions.
+  void mark_fake() {
+    if (!options_.fake_weight && !has_fake_weights(source_.metadata)) return;
+    out().metadata.set(fake_weights_key,
+                       to_gguf() ? MetaValue::boolean(true) : MetaValue::string("true"));
   }
 
   uint32_t file_type_number() const {
@@ -329,7 +344,9 @@ class Assembler {
       for (const std::string_view key : {"bos_token_id", "eos_token_id", "pad_token_id"})
         if (const json::Value* id = config_.find(key); id && options_.preserve_metadata)
           out().metadata.set(fmt::format("src.hf.{}", key), MetaValue::string(json::write(*id)));
-      target_.notes.emplace_back("no tokenizer in the output, as asked");
+      target_.notes.emplace_back(options_.no_tokenizer
+                                     ? "no tokenizer in the output, as asked"
+                                     : "no tokenizer in the output: none stands beside the config");
     }
     if (options_.preserve_metadata) restore_gguf_keys(source_, metadata);
     if (options_.preserve_metadata)
@@ -383,6 +400,7 @@ class Assembler {
     for (const auto& [key, value] : override_pairs(options_.metadata))
       out().metadata.set(key, MetaValue::string(value));
     if (provenance_) add_provenance(request_, source_, target_.arch, out().metadata);
+    mark_fake();
     if (!request_.to->holds_config) drop_what_has_no_place();
   }
 

@@ -208,7 +208,8 @@ json::Value acting_options(const Request& request) {
       continue;
     } else if (row.name == "shard-size") {
       options.set(row.name, request.options.shard_size);
-    } else if (row.value.empty() || row.name == "model-config" || row.name == "tokenizer") {
+    } else if (row.value.empty() || row.name == "model-config" ||
+               row.name == "tokenizer" || row.name == "fake-weight-config") {
       options.set(row.name, true);  // a path says nothing about bytes, its content does
     } else {
       options.set(row.name, row.repeats ? json::Value(std::move(given)) : given.back());

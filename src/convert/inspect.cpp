@@ -13,6 +13,7 @@
 #include "formats/detect.h"
 #include "io/hash.h"
 #include "tokenizer/read_vocabulary.h"
+#include "transform/fake_weights.h"
 
 namespace recast {
 
@@ -217,6 +218,7 @@ json::Value inspect(const InspectOptions& options) {
                                 {"gguf", known.arch ? known.arch->gguf : ""},
                                 {"evidence", known.evidence}})},
        {"parameters", parameters},
+       {"fake_weights", has_fake_weights(model.metadata)},
        {"bytes", bytes},
        {"types", types_part(model)},
        {"bits_per_weight", parameters ? 8.0 * static_cast<double>(weight_bytes) /

@@ -83,7 +83,9 @@ std::string sums_text(const Plan& plan, const Sums& sums) {
 Sums placeholders(const Plan& plan) {
   Sums sums;
   const std::string xxh3(32, '0');
-  for (const Tensor& tensor : plan.source->tensors) sums.source_tensors[tensor.name] = xxh3;
+  // Fake tensors stand in no source: there is nothing to compare them with.
+  if (!plan.request.options.fake_weight)
+    for (const Tensor& tensor : plan.source->tensors) sums.source_tensors[tensor.name] = xxh3;
   sums.target_tensors.assign(plan.items.size(), xxh3);
   if (plan.request.options.checksum)
     sums.files.assign(plan.layout.files.size(), std::string(64, '0'));
@@ -154,7 +156,7 @@ void write_manifest(const Plan& plan, const std::vector<Hash128>& item_hashes,
   if (plan.manifest_file < 0) return;
   Sums sums = placeholders(plan);
   for (size_t i = 0; i < item_hashes.size(); ++i) sums.target_tensors[i] = item_hashes[i].hex();
-  hash_source(plan, item_hashes, source_hashes, sums);
+  if (!plan.request.options.fake_weight) hash_source(plan, item_hashes, source_hashes, sums);
   hash_files(plan, output, sums);
   const auto file = static_cast<size_t>(plan.manifest_file);
   std::string text = manifest_text(plan, sums, run);

@@ -94,6 +94,7 @@ std::string split_method(std::string_view text) {
   return fmt::format("{}:{}", method, rest);
 }
 
+constexpr std::string_view fake_modes = "zero random";
 constexpr std::string_view verify_levels = "none structure sample tensors";
 
 using Options = ConvertOptions;
@@ -149,6 +150,18 @@ constexpr OptionRow rows[] = {
     {"rope-scaling", 0, "", "TYPE:FACTOR", "the source's", "Model",
      "linear, dynamic or yarn, for a longer context", "", false, true,
      [](Options& o, Text v) { o.rope_scaling = not_empty(v); }},
+
+    {"fake-weight", 0, "", "", "off", "Fake weights",
+     "make every tensor from config.json alone, as zeros", "", false, true,
+     [](Options& o, Text) { o.fake_weight = true; }},
+    {"fake-weight-mode", 0, "", "MODE", "zero", "Fake weights",
+     "zeros in sparse files, or noise that runs", fake_modes, false, true,
+     [](Options& o, Text v) { o.fake_weight_mode = choice(v, fake_modes); }},
+    {"fake-weight-config", 0, "", "FILE", "none", "Fake weights",
+     "JSON or YAML: tensor name to list of extents", "", false, true,
+     [](Options& o, Text v) { o.fake_weight_config = not_empty(v); }},
+    {"seed", 0, "", "N", "0", "Fake weights", "seed of every random choice", "", false, true,
+     [](Options& o, Text v) { o.seed = static_cast<uint64_t>(count_from(v, 0, INT64_MAX)); }},
 
     {"preserve-metadata", 0, "", "", "on", "Metadata", "carry over metadata and side files", "",
      false, true, [](Options& o, Text) { o.preserve_metadata = true; }},

@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "codec/codecs.h"
 #include "convert/carry.h"
+#include "convert/fake_source.h"
 #include "convert/manifest.h"
 #include "convert/options.h"
 #include "tensor/lazy_ops.h"
@@ -144,7 +145,13 @@ void make_items(Plan& plan) {
         {tensor.name, tensor.value, p.file, p.offset, static_cast<int>(p.tensor)});
   }
   for (const LayoutCopy& c : plan.layout.copies) add_copy(plan, c);
-  for (size_t i = 0; i < plan.items.size(); ++i) add_steps(plan, i);
+  for (size_t i = 0; i < plan.items.size(); ++i) {
+    const PlanItem& item = plan.items[i];
+    if (item.value->is_zero())
+      plan.layout.files[item.file].hole_bytes += item.value->bytes();
+    else
+      add_steps(plan, i);
+  }
 }
 
 std::string input_line(const std::string& name, const File& file) {
@@ -187,6 +194,12 @@ uint64_t Plan::peak_bytes() const {
   return sum;
 }
 
+uint64_t Plan::hole_bytes() const {
+  uint64_t sum = 0;
+  for (const OutputFileSpec& file : layout.files) sum += file.hole_bytes;
+  return sum;
+}
+
 std::string Plan::path_of(size_t file) const {
   const std::string base = folder == "." ? "" : folder == "/" ? "/" : folder + "/";
   if (layout.kind == OutputKind::folder) return base + name + "/" + layout.files[file].name;
@@ -201,7 +214,9 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
                             request.evidence));
   plan.threads = options.threads > 0 ? options.threads : default_threads();
   plan.memory_limit = options.memory > 0 ? options.memory : default_memory_limit();
-  plan.source = std::make_shared<Checkpoint>(request.from->read(request.source, request.read));
+  plan.source = std::make_shared<Checkpoint>(
+      options.fake_weight ? read_fake_source(plan.request)
+                          : request.from->read(request.source, request.read));
   progress.end(Stage::load);
   progress.begin(Stage::transform, 0);
   plan.target = assemble(request, *plan.source);
@@ -239,7 +254,8 @@ OutputOptions output_options(const Plan& plan) {
     out.inputs.push_back(file->fingerprint());
     out.input_names.push_back(file->name());
   }
-  out.journal = o.journal.has_value() || plan.output_bytes() > (uint64_t{1} << 30);
+  const uint64_t written = plan.output_bytes() - plan.hole_bytes();
+  out.journal = o.journal.has_value() || written > (uint64_t{1} << 30);
   if (o.journal) out.journal_batch_bytes = *o.journal;
   out.restart = o.restart;
   out.demand_journal = o.resume;

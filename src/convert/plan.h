@@ -19,7 +19,8 @@ struct Step {
   uint64_t peak_bytes;     // anonymous memory while it runs
 };
 
-// What the steps compute: a tensor, or a file that is copied.
+// What the steps compute: a tensor, or a file that is copied. Zeros have no step: their place stays
+// a hole of the file.
 struct PlanItem {
   std::string name;
   ValuePtr value;
@@ -46,6 +47,7 @@ struct Plan {
   int threads = 1;
 
   uint64_t output_bytes() const;
+  uint64_t hole_bytes() const;         // of them: zeros that nobody writes
   uint64_t peak_bytes() const;         // of the run: `threads` of the largest steps, within the limit
   std::string path_of(size_t file) const;
 };

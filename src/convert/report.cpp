@@ -107,7 +107,9 @@ json::Value types_part(const Plan& plan) {
 }
 
 json::Value disk_part(const Plan& plan) {
-  json::Value out = object({{"needed", plan.output_bytes()}});
+  const uint64_t needed = Output::disk_bytes(plan.layout.files, plan.folder);
+  json::Value out = object({{"needed", needed}});
+  if (needed < plan.output_bytes()) out.set("holes", plan.output_bytes() - needed);
   struct statvfs fs;
   if (::statvfs(plan.folder.c_str(), &fs) == 0)
     out.set("free", static_cast<uint64_t>(fs.f_bavail) * fs.f_frsize);
@@ -119,6 +121,7 @@ double estimate_seconds(const Plan& plan) {
   constexpr double copy_rate = 1.2e9, quantize_rate = 0.9e9;  // bytes a second of input
   double seconds = 0.02;
   for (size_t i = 0; i < plan.target.origins.size(); ++i) {
+    if (plan.target.checkpoint.tensors[i].value->is_zero()) continue;
     const auto bytes = static_cast<double>(plan.target.checkpoint.tensors[i].elements()) * 2;
     const bool packs = plan.target.origins[i].kind == Origin::Kind::quantized;
     seconds += bytes / (packs ? quantize_rate : copy_rate);

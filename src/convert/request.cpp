@@ -6,6 +6,7 @@
 
 #include "base/checked_math.h"
 #include "codec/codecs.h"
+#include "convert/fake_source.h"
 #include "convert/options.h"
 
 namespace recast {
@@ -80,6 +81,23 @@ void warn_without_quant(Request& request) {
       request.warnings.push_back(
           Error(codes::option_no_effect,
                 {.where = fmt::format("--{}", name), .found = "no --quant is given"}));
+}
+
+// Options that say what fake weights are, where there are none.
+void warn_without_fakes(Request& request) {
+  const ConvertOptions& o = request.options;
+  const auto warn = [&](const std::string& name, std::string why) {
+    request.warnings.push_back(
+        Error(codes::option_no_effect,
+              {.where = fmt::format("--{}", name), .found = std::move(why)}));
+  };
+  for (const auto& [name, value] : o.given) {
+    const bool of_fakes = name == "fake-weight-mode" || name == "fake-weight-config";
+    if (!o.fake_weight && (of_fakes || name == "seed"))
+      warn(name, of_fakes ? "no --fake-weight is given" : "nothing here is random");
+    else if (name == "seed" && o.fake_weight_mode == "zero")
+      warn(name, "zeros are not random; --fake-weight-mode random is");
+  }
 }
 
 bool as_flag(std::string_view text, const std::string& where) {
@@ -180,7 +198,8 @@ const Format& require_format(std::string_view name, std::string_view option) {
 
 bool Request::asks_for_change() const {
   const ConvertOptions& o = options;
-  return quant || precision || embedding || output_matrix || !o.model_type.empty() ||
+  return o.fake_weight || quant || precision || embedding || output_matrix ||
+         !o.model_type.empty() ||
          !model_config.is_null() || !o.tokenizer.empty() || o.no_tokenizer || !o.pre.empty() ||
          o.context_length > 0 || !o.rope_scaling.empty() || !o.metadata.empty() || !o.split.empty() ||
          o.split_max_size > 0 || o.tensor_sums || write.alignment > 0 || vocab_only || !o.preserve_metadata ||
@@ -225,16 +244,23 @@ Request resolve(const ConvertOptions& options) {
     request.quant = file_type_of(*request.precision);
   check_effects(request);
   warn_without_quant(request);
+  warn_without_fakes(request);
   for (const std::string& option : options.format_option) take_format_option(request, option);
   request.embedding = any_codec(request.options.embedding_type, "--embedding-type");
   request.output_matrix = any_codec(options.output_type, "--output-type");
   request.model_config = read_model_config(options.model_config);
   request.model_config_file = options.model_config;
 
-  Detection detection = detect(*request.source, options.from);
-  request.from = detection.format;
-  request.evidence = std::move(detection.evidence);
-  for (Finding& warning : detection.warnings) request.warnings.push_back(std::move(warning));
+  if (options.fake_weight) {
+    // Nothing is detected: that would look into the weights.
+    request.from = &config_format(options.from);
+    request.evidence.append("its config alone");
+  } else {
+    Detection detection = detect(*request.source, options.from);
+    request.from = detection.format;
+    request.evidence = std::move(detection.evidence);
+    for (Finding& warning : detection.warnings) request.warnings.push_back(std::move(warning));
+  }
   request.write.shard_size = options.shard_size;
   request.write.split = options.split;
   if (options.split.starts_with("size:"))

@@ -28,6 +28,10 @@ struct Request {
   ReadOptions read;
   WriteOptions write;                    // name is filled in when the destination is known
   std::vector<Finding> warnings;
+  std::vector<std::string> notes;        // for the report: how the source was read
+
+  // Whether the tensors of the output are to be zeros, whatever lies between source and target.
+  bool makes_zeros() const { return options.fake_weight && options.fake_weight_mode == "zero"; }
 
   // True when some option asks for other bytes than the source's: without one, a conversion to the
   // same format is a copy.

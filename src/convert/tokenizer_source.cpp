@@ -54,6 +54,7 @@ std::optional<VocabularyResult> read_tokenizer(const Request& request, const Che
                                                             .model_type = model_type,
                                                             .embedding_rows = rows,
                                                             .pre_override = options.pre});
+  if (!result && options.fake_weight && options.tokenizer.empty()) return std::nullopt;
   if (!result)
     fail(codes::no_tokenizer,
          {.expected = "tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt",

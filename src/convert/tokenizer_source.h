@@ -10,8 +10,8 @@
 // Where a conversion takes the tokenizer from: the source, or --tokenizer PATH.
 namespace recast {
 
-// The tokenizer in the form of GGUF; empty with --no-tokenizer. Throws no_tokenizer when there is
-// none to be found.
+// The tokenizer in the form of GGUF; empty with --no-tokenizer, and where a fake is made from a
+// config alone. Throws no_tokenizer when there is none to be found otherwise.
 std::optional<VocabularyResult> read_tokenizer(const Request& request, const Checkpoint& source,
                                                const json::Value& config,
                                                const std::string& model_type, int64_t rows);

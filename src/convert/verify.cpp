@@ -202,6 +202,9 @@ Verification verify(const Plan& plan, const Output& output) {
   const Checkpoint written = plan.request.to->read(staged, {.mode = ReadMode::mapped});
   compare_tables(plan, written);
   if (level == "structure" || plan.target.raw_copy || written.tensors.empty()) return {};
+  // Every byte has been found to be zero; the source is no more than that.
+  if (plan.request.makes_zeros())
+    return {.tensors = static_cast<int64_t>(written.tensors.size())};
   const bool crosses = plan.source->convention != written.convention;
   const std::vector<Pair> pairs =
       crosses ? pairs_by_role(plan, written) : pairs_by_name(plan, written);

@@ -88,6 +88,10 @@ struct Format {
   std::string (*probe)(const Source&);
   // Headers only. Throws the errors of facts of the format.
   Checkpoint (*read)(std::shared_ptr<const Source>, const ReadOptions&) = nullptr;
+  // All of a model but its weights, of which no file is opened: config, tokenizer and other side
+  // files; from a folder, or from its config alone. Null where a format keeps no config apart.
+  // Throws fake_needs_config, config_missing.
+  Checkpoint (*read_config)(std::shared_ptr<const Source>) = nullptr;
   // Whether values of this codec can be written; the format's own name for it, empty when not.
   std::string_view (*type_name)(const Codec&) = nullptr;
   // Places every byte. Requires: the checkpoint is in `convention`, all codecs storable.

@@ -80,8 +80,8 @@ std::string quantization_of(const json::Value& config) {
 
 }  // namespace
 
-void read_configs(const Source& source, Checkpoint& checkpoint) {
-  checkpoint.config = read_object(source, "config.json", &checkpoint.config_file);
+void read_configs(const Source& source, Checkpoint& checkpoint, std::string_view config_name) {
+  checkpoint.config = read_object(source, config_name, &checkpoint.config_file);
   checkpoint.generation_config = read_object(source, "generation_config.json", nullptr);
   if (checkpoint.config.is_null()) return;
   if (const std::string method = quantization_of(checkpoint.config); !method.empty())

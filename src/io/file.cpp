@@ -99,6 +99,13 @@ class LocalFile : public File {
     return Window::own(std::move(buffer));
   }
 
+  uint64_t next_data(uint64_t offset, uint64_t end) const override {
+    return next(SEEK_DATA, offset, end);
+  }
+  uint64_t next_hole(uint64_t offset, uint64_t end) const override {
+    return next(SEEK_HOLE, offset, end);
+  }
+
   void check_unchanged() const override {
     const struct stat st = state_now();
     const Fingerprint now = fingerprint_of(st);
@@ -120,6 +127,14 @@ class LocalFile : public File {
     struct stat st;
     if (system_calls().fstat(fd_.get(), &st) != 0) fail_read("look at", name_, errno);
     return st;
+  }
+
+  // Moves the position of the descriptor, which no read uses. ENXIO: nothing but a hole up to the
+  // end of the file. A file system that cannot tell says that all is data.
+  uint64_t next(int whence, uint64_t offset, uint64_t end) const {
+    const off_t at = system_calls().seek(fd_.get(), static_cast<off_t>(offset), whence);
+    if (at >= 0) return std::min(static_cast<uint64_t>(at), end);
+    return whence == SEEK_DATA && errno != ENXIO ? offset : end;
   }
 
   static std::string describe(const Fingerprint& f) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -56,6 +57,11 @@ class File {
   // `bytes` bytes from `offset`. Keep it small and short-lived: windows are what bounds the address
   // space of a large file.
   virtual Window window(uint64_t offset, uint64_t bytes) const = 0;
+  // The first place at or behind `offset` and before `end` whose bytes may differ from zero; `end`
+  // when the rest is a hole.
+  virtual uint64_t next_data(uint64_t offset, uint64_t end) const { return std::min(offset, end); }
+  // The end of the data that begins there: the next hole, or `end`.
+  virtual uint64_t next_hole(uint64_t, uint64_t end) const { return end; }
   virtual Fingerprint fingerprint() const = 0;
   // Compares with the state of the file now: rewritten, cut, or another file under its name throws
   // input_changed. Deleted or linked elsewhere is fine: the bytes are the same.

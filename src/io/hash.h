@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 
@@ -30,6 +32,18 @@ class Xxh3 {
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+// XXH3-128 of runs of zero bytes, each length computed once: a model has few sizes of tensors, and
+// to hash each of a large one that is nothing but holes would take as long as to read it. Thread
+// safe.
+class ZeroSums {
+ public:
+  Hash128 of(uint64_t bytes);
+
+ private:
+  std::mutex mutex_;
+  std::map<uint64_t, Hash128> known_;
 };
 
 // SHA-256 as 64 lower-case hexadecimal digits.

@@ -27,6 +27,12 @@ TEST(Xxh3, PiecesGiveTheHashOfTheWhole) {
   EXPECT_EQ(hash.digest(), xxh3_128(bytes_of(text)));
 }
 
+TEST(ZeroSums, AreTheHashesOfZeros) {
+  ZeroSums sums;
+  for (const size_t n : {0, 1, 65'536, 65'537, 300'000, 1})
+    EXPECT_EQ(sums.of(n), xxh3_128(std::vector<std::byte>(n))) << n;
+}
+
 // FIPS 180-4 examples.
 TEST(Sha256, MatchesThePublishedVectors) {
   Sha256 empty;

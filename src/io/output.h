@@ -18,6 +18,7 @@ namespace recast {
 struct OutputFileSpec {
   std::string name;  // file name inside the target folder; for OutputKind::folder inside that folder
   uint64_t bytes = 0;
+  uint64_t hole_bytes = 0;  // of `bytes`, that nobody writes: zeros to read, no blocks on the disk
 };
 
 enum class OutputKind {
@@ -84,6 +85,10 @@ class Output {
   // After a signal or crash-like stop: the part files and the journal stay for the next run. No
   // effect without a journal.
   virtual void keep_for_resume() = 0;
+
+  // Bytes that the files take on the disk at `folder` (or its nearest existing parent): without
+  // holes, unless its file system has none.
+  static uint64_t disk_bytes(const std::vector<OutputFileSpec>& files, const std::string& folder);
 
   // Notes for the user, such as "removed the part file of a dead run".
   virtual const std::vector<std::string>& notes() const = 0;

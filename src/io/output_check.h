@@ -46,6 +46,10 @@ void refuse_existing(const OutputOptions& options, const OutputPlace& place,
 // Bytes on the disk that the part files of the journal have already.
 uint64_t present_bytes(const OutputPlace& place, const JournalPlan& plan);
 
+// Bytes that the files take on the file system of an open folder: their holes only count where it
+// has none.
+uint64_t disk_bytes_of(const std::vector<OutputFileSpec>& files, int folder);
+
 // Throws disk_space unless the files and 64 MiB fit, `present_bytes` of them being there already.
 // Returns a warning when less than 5 GiB would be left.
 std::optional<Finding> check_space(const OutputOptions& options, const OutputPlace& place,

@@ -63,6 +63,20 @@ void Output::check(const OutputOptions& options) {
   check_space(options, place, journal ? present_bytes(place, journal->plan) : 0);
 }
 
+uint64_t Output::disk_bytes(const std::vector<OutputFileSpec>& files, const std::string& folder) {
+  // Where the folder cannot be looked at, the run will say so.
+  std::string path = folder.empty() ? "." : folder;
+  Descriptor fd;
+  for (;;) {
+    fd = Descriptor(
+        system_calls().open(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+    const std::string parent = std::filesystem::path(path).parent_path().string();
+    if (fd || errno != ENOENT || parent == path) break;
+    path = parent.empty() ? "." : parent;
+  }
+  return disk_bytes_of(files, fd.get());
+}
+
 void DurableOutput::prepare() {
   ignore_file_size_signal();
   umask_ = current_umask();
@@ -218,7 +232,10 @@ void DurableOutput::remove_stale_parts() {
 
 PartFiles::Part DurableOutput::part_of(size_t file, std::string path) const {
   const auto& spec = options_.files[file];
-  PartFiles::Part part{.path = std::move(path), .bytes = spec.bytes, .mode = 0666 & ~umask_};
+  PartFiles::Part part{.path = std::move(path),
+                       .bytes = spec.bytes,
+                       .hole_bytes = spec.hole_bytes,
+                       .mode = 0666 & ~umask_};
   if (whole_folder_) {
     part.shown = join_path(place_.shown(place_.name), spec.name);
     return part;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -266,6 +267,41 @@ TEST(Output, DiskMustHaveTheRoom) {
   options.folder = scratch / "new";
   EXPECT_CODE(Output::open(options), disk_space);
   EXPECT_EQ(scratch.names(), Names{});
+}
+
+TEST(Output, HolesNeedNoRoomAndAreFoundAgain) {
+  const Scratch scratch;
+  constexpr uint64_t bytes = uint64_t{1} << 42, written = 1 << 20;
+  auto options = one_file(scratch.path(), "m", bytes);
+  options.files[0].hole_bytes = bytes - written;
+  EXPECT_EQ(Output::disk_bytes(options.files, scratch / "not/yet"), written);
+  const auto out = Output::open(options);
+  out->write_at(0, 0, bytes_of(std::string(written, 'x')));
+  out->sync();
+  const auto file = out->reopen(0);
+  EXPECT_EQ(file->size(), bytes);
+  EXPECT_EQ(file->next_data(0, bytes), 0u);
+  EXPECT_EQ(file->next_hole(0, bytes), written);
+  EXPECT_EQ(file->next_data(written, bytes), bytes);
+  out->commit();
+  struct stat st;
+  ASSERT_EQ(::stat((scratch / "m").c_str(), &st), 0);
+  EXPECT_LT(st.st_blocks * 512, 10 << 20);
+}
+
+TEST(Output, HolesNeedRoomWhereTheFileSystemHasNone) {
+  const Scratch scratch;
+  auto options = one_file(scratch.path(), "m", uint64_t{1} << 60);
+  options.files[0].hole_bytes = uint64_t{1} << 60;
+  EXPECT_EQ(code_of([&] { Output::check(options); }), nullptr);
+  const SystemCalls before = system_calls();
+  system_calls().fstatfs = [](int, struct statfs* to) {
+    to->f_type = MSDOS_SUPER_MAGIC;
+    return 0;
+  };
+  EXPECT_EQ(code_of([&] { Output::check(options); }), &codes::disk_space);
+  EXPECT_EQ(Output::disk_bytes(options.files, scratch.path()), uint64_t{1} << 60);
+  system_calls() = before;
 }
 
 TEST(Output, LittleSpaceLeftIsAWarning) {

@@ -27,6 +27,7 @@ uint64_t PartFiles::create(Part part, bool preallocate) {
   const Part& made = states_.back().part;
   const auto bytes = static_cast<off_t>(made.bytes);
   int result = 0;
+  preallocate = preallocate && made.hole_bytes == 0;
   if (preallocate && bytes > 0) {
     do result = sys.fallocate(fd.get(), 0, 0, bytes);
     while (result != 0 && errno == EINTR);

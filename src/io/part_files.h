@@ -21,13 +21,14 @@ class PartFiles {
     std::string path;   // below the folder
     std::string shown;  // the final path, for messages
     uint64_t bytes = 0;
+    uint64_t hole_bytes = 0;  // of them, that nobody writes
     mode_t mode = 0644;  // in the end; 0600 until then
   };
 
   // `folder` outlives this.
   void set_folder(int folder) { folder_ = folder; }
-  // Makes a new file of its whole size and asks for its blocks when `preallocate`. Returns the
-  // inode. Throws as fail_write.
+  // Makes a new file of its whole size and asks for its blocks when `preallocate` and it has no
+  // holes. Returns the inode. Throws as fail_write.
   uint64_t create(Part part, bool preallocate);
   // Goes on with one that exists.
   void adopt(Part part);

@@ -31,6 +31,8 @@ SystemCalls& system_calls() {
       .fstat = ::fstat,
       .stat = ::fstatat,
       .statvfs = ::fstatvfs,
+      .fstatfs = ::fstatfs,
+      .seek = ::lseek,
       .fsync = ::fsync,
       .fdatasync = ::fdatasync,
       .fallocate = ::fallocate,

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,8 @@ struct SystemCalls {
   int (*fstat)(int fd, struct stat* to);
   int (*stat)(int folder, const char* path, struct stat* to, int flags);  // fstatat
   int (*statvfs)(int fd, struct statvfs* to);                             // fstatvfs
+  int (*fstatfs)(int fd, struct statfs* to);
+  off_t (*seek)(int fd, off_t offset, int whence);  // lseek
   int (*fsync)(int fd);
   int (*fdatasync)(int fd);
   int (*fallocate)(int fd, int mode, off_t offset, off_t n);

@@ -44,6 +44,10 @@ class Value {
   // Where the bytes stand, when they are one extent of a file.
   virtual std::optional<Extent> extent() const { return std::nullopt; }
 
+  // Whether every stored byte is zero, known without reading one: a place of such values in a file
+  // needs no bytes of its own.
+  virtual bool is_zero() const { return false; }
+
   // Anonymous memory that a read or fetch of `n` elements may hold beside the destination.
   virtual uint64_t scratch_bytes(int64_t n) const = 0;
 

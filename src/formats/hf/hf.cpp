@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "formats/hf/weights.h"
 #include "formats/model_files.h"
@@ -11,6 +12,8 @@
 
 namespace recast::hf {
 namespace {
+
+namespace fs = std::filesystem;
 
 std::string probe(const Source& source) {
   if (!source.is_folder()) return {};
@@ -54,6 +57,37 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
   find_side_files(*source, checkpoint);
   read_shards(*source, weights.set, checkpoint);
   checkpoint.files.insert(checkpoint.files.begin(), {"config.json", source->find("config.json")});
+  for (const SideFile& side : checkpoint.side_files)
+    checkpoint.files.emplace_back(side.name, side.file);
+  return checkpoint;
+}
+
+// Whether a file begins like a JSON object.
+bool looks_like_config(const File& file) {
+  const Window window = file.window(0, std::min<uint64_t>(file.size(), 256));
+  const auto bytes = window.bytes();
+  const auto first = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) {
+    return std::string_view(" \t\r\n").find(static_cast<char>(b)) == std::string_view::npos;
+  });
+  return first != bytes.end() && *first == std::byte{'{'};
+}
+
+// The folder, or a config under any name with what stands beside it.
+Checkpoint read_config(std::shared_ptr<const Source> source) {
+  if (!source->is_folder() && !looks_like_config(*source->file()))
+    fail(codes::fake_needs_config, {.file = source->path()});
+  Checkpoint checkpoint;
+  checkpoint.convention = Convention::hf;
+  const std::string name = source->is_folder() ? "config.json" : source->base_name();
+  checkpoint.name = source->is_folder()
+                        ? model_name(*source)
+                        : fs::absolute(source->path()).parent_path().filename().string();
+  read_configs(*source, checkpoint, name);
+  if (checkpoint.config.is_null())
+    fail(codes::config_missing,
+         {.expected = "config.json", .found = "no such file", .file = source->path()});
+  find_side_files(*source, checkpoint);
+  checkpoint.files.emplace_back(name, source->find(name));
   for (const SideFile& side : checkpoint.side_files)
     checkpoint.files.emplace_back(side.name, side.file);
   return checkpoint;
@@ -126,6 +160,7 @@ const Format hf = {
     .effects = recast::hf::effects,
     .probe = recast::hf::probe,
     .read = recast::hf::read,
+    .read_config = recast::hf::read_config,
     .type_name = safetensors_type_name,
     .lay_out = recast::hf::lay_out,
 };
