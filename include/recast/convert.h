@@ -29,6 +29,7 @@ struct ConvertOptions {
 
   std::string model_type;    // --model-type, --as
   std::string model_config;  // JSON file; a partial one is laid over what the source says
+  bool text_only = false;    // the language part of a model of several modalities
   std::string tokenizer;     // file or folder
   bool no_tokenizer = false;
   std::string pre;           // pre-tokenizer name of GGUF

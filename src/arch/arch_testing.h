@@ -23,18 +23,20 @@ inline json::Value tiny_value(const KeyRow& row, bool tied) {
       {"head_dim", 6},        {"ffn", 20},           {"vocab", 11},        {"context", 32},
       {"norm_eps", 1e-5},     {"rope_theta", 1e4},   {"rope_theta_swa", 5e3},
       {"partial_rotary", 1.0}, {"sliding_window", 16}, {"experts", 4},     {"experts_used", 2},
-      {"expert_ffn", 10},     {"shared_ffn", 14},    {"mtp_layers", 0},    {"dense_layers", 1},
+      {"expert_ffn", 10},     {"shared_ffn", 14},    {"mtp_layers", 0},    {"first_dense", 1},   {"pad_token_id", 1},
   };
   if (row.fact == Fact::tied) return tied;
   if (const auto it = values.find(row.fact.name); it != values.end()) return it->second;
   switch (row.kind) {
-    case KeyKind::flag: return row.fact == Fact::attention_bias || row.fact == Fact::mlp_bias;
+    case KeyKind::flag:  // the usual form of the family, but with the biases that it may have
+      return row.fact == Fact::attention_bias || row.fact == Fact::mlp_bias ||
+             row.fallback == "true";
     case KeyKind::layer_types: return 3;
     case KeyKind::layer_flags: return json::Array{1, 0};
     case KeyKind::layer_indices: return json::Array{1};
     case KeyKind::real:
     case KeyKind::optional_real: return 0.5;
-    case KeyKind::text: return json::parse(row.fallback, {});
+    case KeyKind::text: return row.fallback == "null" ? "text" : json::parse(row.fallback, {});
     default: return 6;
   }
 }

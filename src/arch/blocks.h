@@ -170,6 +170,8 @@ inline constexpr KeyRow tied[] = {
     {Fact::tied, "tie_word_embeddings", KeyKind::flag, "true", "!output.weight"},
 };
 
+// GGUF column of a flag that its runtimes take for true.
+inline constexpr std::string_view always = "?token_embd.weight";
 inline constexpr KeyRow layer_norm[] = {
     {Fact::norm_eps, "layer_norm_eps", KeyKind::real, "1e-05", "attention.layer_norm_epsilon"},
 };

@@ -88,6 +88,7 @@ constexpr KeyRow keys[] = {
     {q_rank, "q_lora_rank", KeyKind::optional_integer, "1536", "attention.q_lora_rank"},
     {kv_rank, "kv_lora_rank", KeyKind::integer, "512", "attention.kv_lora_rank"},
     {Fact::experts_used, "num_experts_per_tok", KeyKind::integer, "8", "expert_used_count"},
+    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false", "?blk.*.attn_kv_a_mqa.bias"},
     {Fact::mtp_layers, "num_nextn_predict_layers num_mtp_layers", KeyKind::count, "0", ""},
 };
 constexpr KeyRow v2_keys[] = {
@@ -155,7 +156,7 @@ const Architecture deepseek_v2 = {
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
                 blocks::dense_ffn, blocks::router, blocks::experts, shared_experts, blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
-    .keys = {blocks::decoder_keys, keys, v2_keys, blocks::attention_bias, blocks::rms_norm,
+    .keys = {blocks::decoder_keys, keys, v2_keys, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::vocab_size_key},
     .settle = settle_v2,
@@ -180,7 +181,7 @@ const Architecture deepseek_v3 = {
                 blocks::dense_ffn, blocks::router, v3_router, blocks::experts, shared_experts,
                 blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
-    .keys = {blocks::decoder_keys, keys, v3_keys, blocks::attention_bias, blocks::rms_norm,
+    .keys = {blocks::decoder_keys, keys, v3_keys, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::vocab_size_key},
     .settle = blocks::settle_first_dense,

@@ -141,9 +141,9 @@ class Reader {
         want(number && std::isfinite(*number) && *number >= 0, "a number");
         return model_.facts.set(row.fact, *number);
       }
-      case KeyKind::layer_types: return take_layer_types(row, value);
-      case KeyKind::layer_flags: return take_layer_flags(row, value);
-      case KeyKind::layer_indices: return take_layer_indices(row, value);
+      case KeyKind::layer_types: return layers() ? take_layer_types(row, value) : void();
+      case KeyKind::layer_flags: return layers() ? take_layer_flags(row, value) : void();
+      case KeyKind::layer_indices: return layers() ? take_layer_indices(row, value) : void();
       case KeyKind::optional_integer:
         if (value.is_null()) return model_.facts.set(row.fact, int64_t{0});
         [[fallthrough]];
@@ -171,7 +171,7 @@ class Reader {
         return model_.facts.set(row.fact, unconverted(row, *value.as_double()));
       case KeyKind::layer_types:
       case KeyKind::layer_flags:
-      case KeyKind::layer_indices: return take_layer_list(row, value);
+      case KeyKind::layer_indices: return layers() ? take_layer_list(row, value) : void();
       case KeyKind::integer:
       case KeyKind::count:
       case KeyKind::optional_integer:
@@ -273,7 +273,7 @@ class Reader {
   size_t layers() const { return static_cast<size_t>(model_.facts.integer(Fact::layers)); }
 
   void take_layer_types(const KeyRow& row, const json::Value& value) {
-    if (const auto every = value.as_int())
+    if (const auto every = value.as_int(); every && *every >= 1 && *every <= limit_layers)
       return model_.facts.set(row.fact, windows(row, *every, static_cast<int64_t>(layers())));
     const json::Array* list = value.as_array();
     if (!list || list->size() != layers())
@@ -394,7 +394,9 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
       model.facts.set(row.fact, *found);
     } else if (row.fact == Fact::vocab && by_tensors) {
       fail(codes::tensor_missing, {.where = tensor_where("token_embd.weight"),
-                                   .found = fmt::format("{} tensors", source.tensors.size())});
+                                   .found = source.tensors.empty()
+                                                ? "no tensor at all"
+                                                : fmt::format("{} tensors", source.tensors.size())});
     } else if (row.kind == KeyKind::optional_integer) {
       model.facts.set(row.fact, int64_t{0});
     } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {

@@ -12,6 +12,10 @@ const T* get(const std::map<Fact, Facts::Number>& values, Fact fact) {
 
 }  // namespace
 
+const Facts::Number* Facts::find(Fact fact) const {
+  const auto it = values_.find(fact);
+  return it == values_.end() ? nullptr : &it->second;
+}
 int64_t Facts::integer(Fact fact) const {
   const auto* v = get<int64_t>(values_, fact);
   return v ? *v : 0;

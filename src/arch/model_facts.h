@@ -85,6 +85,7 @@ class Facts {
       std::variant<int64_t, double, bool, std::string, std::vector<int64_t>>;
   void set(Fact fact, Number value) { values_[fact] = std::move(value); }
   bool has(Fact fact) const { return values_.contains(fact); }
+  const Number* find(Fact fact) const;  // null when absent
   int64_t integer(Fact fact) const;  // 0 when absent
   double real(Fact fact) const;
   bool flag(Fact fact) const;

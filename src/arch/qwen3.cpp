@@ -17,7 +17,7 @@ constexpr KeyRow moe_keys[] = {
     {Fact::experts_used, "num_experts_per_tok", KeyKind::integer, "8", "expert_used_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "768",
      "expert_feed_forward_length"},
-    {norm_topk, "norm_topk_prob", KeyKind::flag, "false", "?token_embd.weight"},
+    {norm_topk, "norm_topk_prob", KeyKind::flag, "false", blocks::always},
 };
 
 }  // namespace

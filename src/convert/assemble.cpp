@@ -12,6 +12,7 @@
 #include "codec/codecs.h"
 #include "convert/carry.h"
 #include "convert/float_types.h"
+#include "convert/language_part.h"
 #include "convert/tokenizer_source.h"
 #include "model/general_metadata.h"
 #include "model/metadata_override.h"
@@ -93,12 +94,15 @@ class Assembler {
     // A set of files is joined: only one file, or a whole folder, can be copied as it is.
     if (unchanged && (source_.files.size() == 1 || request_.to->extension.empty())) return copy();
     provenance_ = options_.provenance && !unchanged;
+    const bool text_only = options_.text_only && source_.convention == Convention::hf;
     const bool crosses = source_.convention != request_.to->convention;
     const bool positions = options_.context_length > 0 || !options_.rope_scaling.empty();
-    if (crosses || request_.to->holds_config || positions)
-      recognise_or_refuse(crosses || (positions && to_gguf()));
+    if (crosses || request_.to->holds_config || positions || text_only)
+      recognise_or_refuse(crosses || text_only || (positions && to_gguf()));
     if (positions && target_.arch) set_positions();
-    if (crosses)
+    if (target_.arch && source_.convention == Convention::hf && (crosses || text_only))
+      config_ = language_part(config_, *target_.arch);
+    if (crosses || text_only)
       cross();
     else
       keep_names();
@@ -106,6 +110,7 @@ class Assembler {
       finish_gguf(crosses);
     else
       finish_hf(crosses);
+    warn_of_text_only(options_.text_only, options_.source, target_);
     target_.config = config_;
     target_.type = target_.type.empty() ? main_type(target_.checkpoint) : target_.type;
     name_target();
@@ -158,7 +163,7 @@ class Assembler {
     // A GGUF that stays one keeps its names and keys: nothing asks what they mean.
     if (!r.arch || (!needed && source_.convention == Convention::gguf)) return;
     if (source_.convention == Convention::hf) {
-      facts_ = facts_from_config(*r.arch, config_, config_file_, warnings());
+      facts_ = facts_from_config(*r.arch, language_config(config_), config_file_, warnings());
     } else {
       restored_ = restore_config(source_.metadata);
       if (!options_.model_type.empty())
@@ -187,10 +192,11 @@ class Assembler {
     Canonical canonical = held_by(to_canonical(source_, facts_, warnings()),
                                   request_.to->convention);
     facts_ = canonical.model;
+    leave_modalities_out(canonical, options_.text_only, options_.source, target_);
     for (const Canonical::Dropped& d : canonical.dropped)
       target_.dropped.push_back(fmt::format("{} ({})", d.name, d.rule));
     report_unknown(canonical.unknown);
-    if (!to_gguf()) canonical = narrowed(std::move(canonical));
+    if (source_.convention == Convention::gguf) canonical = narrowed(std::move(canonical));
     for (NativeTensor& native : from_canonical(canonical, request_.to->convention)) {
       Origin origin;
       for (const RoleKey& key : native.roles)
@@ -431,7 +437,7 @@ class Assembler {
       std::erase_if(out().side_files, [](const SideFile& f) { return is_tokenizer_file(f.name); });
     else if (!options_.tokenizer.empty())
       replace_tokenizer_files(request_, out().side_files);
-    if (target_.arch && config_.is_object())
+    if (target_.arch && config_.is_object() && !language_member(config_))
       config_ = complete_config(config_, facts_, torch_dtype(dtype));
     for (const SideFile& side : out().side_files) target_.kept.push_back(side.name);
   }

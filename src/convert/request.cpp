@@ -199,7 +199,7 @@ const Format& require_format(std::string_view name, std::string_view option) {
 bool Request::asks_for_change() const {
   const ConvertOptions& o = options;
   return o.fake_weight || quant || precision || embedding || output_matrix ||
-         !o.model_type.empty() ||
+         !o.model_type.empty() || o.text_only ||
          !model_config.is_null() || !o.tokenizer.empty() || o.no_tokenizer || !o.pre.empty() ||
          o.context_length > 0 || !o.rope_scaling.empty() || !o.metadata.empty() || !o.split.empty() ||
          o.split_max_size > 0 || o.tensor_sums || write.alignment > 0 || vocab_only || !o.preserve_metadata ||

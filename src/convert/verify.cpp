@@ -205,7 +205,8 @@ Verification verify(const Plan& plan, const Output& output) {
   // Every byte has been found to be zero; the source is no more than that.
   if (plan.request.makes_zeros())
     return {.tensors = static_cast<int64_t>(written.tensors.size())};
-  const bool crosses = plan.source->convention != written.convention;
+  const bool crosses = plan.source->convention != written.convention ||
+                       plan.request.options.text_only;
   const std::vector<Pair> pairs =
       crosses ? pairs_by_role(plan, written) : pairs_by_name(plan, written);
   Comparison comparison(plan, level == "tensors");
