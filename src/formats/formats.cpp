@@ -3,6 +3,7 @@
 #include "formats/format.h"
 #include "formats/gguf/gguf.h"
 #include "formats/hf/hf.h"
+#include "formats/pytorch/pytorch.h"
 #include "formats/safetensors/safetensors.h"
 #include "formats/spelling.h"
 
@@ -13,6 +14,7 @@ constexpr const Format* table[] = {
     &formats::gguf,
     &formats::hf,
     &formats::safetensors,
+    &formats::pytorch,
 };
 
 }  // namespace

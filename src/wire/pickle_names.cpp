@@ -9,8 +9,8 @@ namespace {
 // No protection rests on this list: nothing is ever called. It lets a hostile file be refused by
 // name even where its calls stand beside sound weights.
 constexpr std::string_view modules[] = {
-    "os",        "posix",     "nt",    "sys",    "subprocess", "pty",      "shutil", "socket",
-    "importlib", "runpy",     "ctypes", "commands", "webbrowser", "code",   "pdb",    "timeit",
+    "os",     "posix",     "nt",    "sys",    "subprocess", "pty",
+    "shutil", "importlib", "runpy", "ctypes", "socket",     "webbrowser",
 };
 constexpr std::string_view builtins[] = {"eval",     "exec",     "execfile", "compile", "open",
                                          "file",     "input",    "breakpoint", "__import__"};

@@ -12,7 +12,6 @@
 
 #include "base/checked_math.h"
 #include "io/byte_reader.h"
-#include "io/source.h"
 #include "wire/inflated_file.h"
 
 namespace recast {
@@ -75,6 +74,20 @@ void check_method(const File& file, const ZipMember& member, uint16_t flags, uin
                             .found = fmt::format("{} bytes that inflate to {}", member.stored_bytes,
                                                  member.bytes),
                             .file = file.name()});
+}
+
+// Members are never written to a disk, but a name that would leave a folder has one purpose only.
+void check_name(const File& file, std::string_view name) {
+  bool leaves = name.empty() || name.front() == '/' || name.find('\0') != name.npos;
+  for (size_t at = name.find(".."); at != name.npos; at = name.find("..", at + 2)) {
+    const bool starts = at == 0 || name[at - 1] == '/' || name[at - 1] == '\\';
+    const bool ends = at + 2 == name.size() || name[at + 2] == '/' || name[at + 2] == '\\';
+    leaves = leaves || (starts && ends);
+  }
+  if (leaves)
+    fail(codes::unsafe_name, {.where = member_where(name),
+                              .expected = "a relative name inside the archive",
+                              .file = file.name()});
 }
 
 // Folders have entries of their own in archives that were packed again.
@@ -175,7 +188,7 @@ void ZipArchive::read_directory(const Directory& directory) {
     in.skip(comment_bytes, "a comment");
     check_method(*file_, member, flags, method);
     if (is_folder_entry(member)) continue;
-    check_relative_name(member.name);
+    check_name(*file_, member.name);
     members_.push_back(std::move(member));
   }
   if (in.remaining() > 0)

@@ -35,7 +35,7 @@ std::string model_name(const Source& source) {
   return folder.substr(folder.rfind("--") + 2);
 }
 
-Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
+Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options) {
   Checkpoint checkpoint;
   checkpoint.convention = Convention::hf;
   checkpoint.name = model_name(*source);
@@ -52,7 +52,7 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
                        .found = printable(fmt::format("{}", fmt::join(weights.ignored, ", "))),
                        .file = source->path()}));
   find_side_files(*source, checkpoint);
-  read_shards(*source, weights.set, checkpoint);
+  read_shards(*source, weights.set, options, checkpoint);
   checkpoint.files.insert(checkpoint.files.begin(), {"config.json", source->find("config.json")});
   for (const SideFile& side : checkpoint.side_files)
     checkpoint.files.emplace_back(side.name, side.file);
