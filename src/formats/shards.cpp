@@ -105,9 +105,7 @@ void check_index(const ShardSet& set, const ShardIndex& index, const std::string
                                    .file = file});
 }
 
-// Of pickles the sum counts a storage once that several tensors share.
 void check_total_size(const ShardIndex& index, const std::string& file, Checkpoint& checkpoint) {
-  if (has_torch_extension(checkpoint.files.front().first)) return;
   uint64_t bytes = 0;
   for (const Tensor& tensor : checkpoint.tensors) bytes += tensor.bytes();
   if (!index.total_size || *index.total_size == bytes) return;
@@ -168,7 +166,7 @@ void read_shards(const Source& source, const ShardSet& set, const ReadOptions& o
       fail(codes::shard_missing,
            {.expected = printable(name), .found = "no such file", .file = source.path()});
     first.push_back(checkpoint.tensors.size());
-    if (has_torch_extension(name))
+    if (set.torch)
       read_torch_weights(name, std::move(file), options, checkpoint);
     else
       read_shard(name, std::move(file), checkpoint, sums);
@@ -183,7 +181,8 @@ void read_shards(const Source& source, const ShardSet& set, const ReadOptions& o
     const auto file = source.open(std::string_view(set.index));
     const ShardIndex index = read_shard_index(*file);
     check_index(set, index, file->name(), homes);
-    check_total_size(index, file->name(), checkpoint);
+    // Of pickles the sum counts a storage once that several tensors share.
+    if (!set.torch) check_total_size(index, file->name(), checkpoint);
     checkpoint.files.emplace_back(set.index, file);
   }
   if (sums.size() == set.names.size()) {

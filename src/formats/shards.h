@@ -17,6 +17,7 @@ inline constexpr std::string_view safetensors_extension = ".safetensors";
 struct ShardSet {
   std::vector<std::string> names;  // in order; one for an unsharded model
   std::string index;               // name of the index file, empty when there is none
+  bool torch = false;              // files of torch.save instead of safetensors
 };
 // The shards that an index names, sorted. Throws what read_shard_index throws.
 ShardSet shards_of_index(const Source& source, const std::string& index);

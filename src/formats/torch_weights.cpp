@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "codec/codecs.h"
-#include "formats/spelling.h"
 #include "tensor/lazy_ops.h"
 #include "tensor/strided.h"
 #include "wire/torch_state_dict.h"
@@ -15,8 +14,9 @@ namespace {
 constexpr std::string_view metadata_prefix = "src.pytorch.";
 
 // Two 4-bit values share a byte and PyTorch counts bytes: the last axis is twice as long.
-void unpack_shape(const TorchFile& file, const std::string& name, TorchTensor& tensor) {
-  if (tensor.shape.empty() || !tensor.is_contiguous() ||
+void unpack_shape(const TorchFile& file, const std::string& name, bool contiguous,
+                  TorchTensor& tensor) {
+  if (tensor.shape.empty() || !contiguous ||
       __builtin_mul_overflow(tensor.shape.back(), 2, &tensor.shape.back()))
     fail(codes::torch_kind, {.where = tensor_where(name),
                              .expected = "rows of whole bytes",
@@ -29,8 +29,9 @@ ValuePtr value_of(const TorchFile& file, TorchTensor tensor, const std::string& 
   const uint64_t begin =
       tensor.storage.offset + static_cast<uint64_t>(tensor.offset) * tensor.dtype->bytes;
   const uint64_t unit = file.big_endian ? tensor.dtype->swapped_bytes : 1;
-  if (codec.block_elements > 1) unpack_shape(file, name, tensor);
-  if (tensor.is_contiguous())
+  const bool contiguous = tensor.is_contiguous();
+  if (codec.block_elements > 1) unpack_shape(file, name, contiguous, tensor);
+  if (contiguous)
     return byte_swapped(stored(tensor.storage.file, begin, std::move(tensor.shape), codec), unit);
   ValuePtr span = stored(tensor.storage.file, begin, {tensor.span()}, codec);
   return strided(byte_swapped(std::move(span), unit), std::move(tensor.shape),
@@ -38,11 +39,6 @@ ValuePtr value_of(const TorchFile& file, TorchTensor tensor, const std::string& 
 }
 
 }  // namespace
-
-bool has_torch_extension(std::string_view file_name) {
-  const size_t dot = file_name.rfind('.');
-  return dot != file_name.npos && is_spelled(file_name.substr(dot), torch_extensions);
-}
 
 void read_torch_weights(const std::string& name, std::shared_ptr<const File> file,
                         const ReadOptions& options, Checkpoint& checkpoint) {

@@ -7,7 +7,6 @@ namespace recast {
 
 // Blank separated, as files of torch.save are called.
 inline constexpr std::string_view torch_extensions = ".pt .pth .bin .ckpt";
-bool has_torch_extension(std::string_view file_name);
 
 // Appends the tensors of the file to the checkpoint, and plain values beside them as metadata
 // `src.pytorch.KEY` in JSON (the first file that has a key wins); the file itself and its warnings

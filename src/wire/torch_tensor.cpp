@@ -194,7 +194,8 @@ class Rebuilder {
     const auto count = static_cast<uint64_t>(pickle()[id.items[4]].integer);
     tensor.dtype = find_torch_storage(type);
     if (!tensor.dtype || tensor.dtype->plain.empty())
-      fail(codes::torch_dtype, {.found = printable(type)});
+      fail(codes::torch_dtype,
+           {.found = tensor.dtype ? std::string(tensor.dtype->name) : printable(type)});
     tensor.storage = extent(key);
     const uint64_t size = tensor.dtype->bytes;
     // An element of an untyped storage is a byte in a zip; the stream counts so too.

@@ -36,7 +36,7 @@ std::string probe(const Source& source) {
 }
 
 // The files that the given one stands for.
-ShardSet find_shards(const Source& source) {
+ShardSet named_shards(const Source& source) {
   const std::string name = source.base_name();
   if (is_index(name)) return shards_of_index(source, name);
   const auto part = parse_part_name(name, shard_extension);
@@ -45,6 +45,12 @@ ShardSet find_shards(const Source& source) {
   index.append(shard_extension).append(index_extension);
   if (source.find(index)) return shards_of_index(source, index);
   return shards_of_name(part->prefix, part->count, shard_extension);
+}
+
+ShardSet find_shards(const Source& source) {
+  ShardSet set = named_shards(source);
+  set.torch = true;
+  return set;
 }
 
 std::string model_name(const std::string& file_name) {
