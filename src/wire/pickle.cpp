@@ -269,12 +269,7 @@ class Machine {
     if (marks_.size() == most_marks) fail_limit("MARKs nested on the stack", most_marks);
     marks_.push_back(stack_.size());
   }
-  void stop() {
-    out_.root = pop();
-    if (!stack_.empty() || !marks_.empty())
-      fail(codes::pickle_malformed,
-           {.expected = "one value on the stack", .found = fmt::format("{} more", stack_.size())});
-  }
+  void stop() { out_.root = pop(); }  // Python does not mind values below it
   void drop() { stack_.size() > floor() || marks_.empty() ? void(pop()) : marks_.pop_back(); }
   void drop_mark() { pop_mark(); }
   void twice() { push(peek()); }

@@ -25,11 +25,11 @@ REFS = peers.SHARED / "refs"
 # A new family is one line.
 FAMILIES = {
     "llama": ["llama", "llama-tied-llama3rope", "llama-bias", "llama-mha-yarn", "llama-linear",
-              "llama-sharded", "llama-256", "llama-2048"],
+              "llama-sharded", "llama-256", "llama-2048", "llama-bin-v4"],
     "mistral": ["mistral", "mistral-swa", "mistral-tekken"],
     "qwen2": ["qwen2", "qwen2-256", "qwen2-tied"],
     "phi3": ["phi3", "phi3-longrope", "phi3-longrope-long"],
-    "gpt2": ["gpt2"],
+    "gpt2": ["gpt2", "gpt2-bin-v4"],
     "gemma": ["gemma"],
 }
 # What a GGUF file cannot say about its source: its architecture is that of Llama for both.
@@ -42,8 +42,8 @@ SHIFTED_NORMS = {"gemma": "*norm.weight"}
 EXEMPT = {
     "general.name": ["*"],  # title case is display only
     # a number at the end of a folder's name is no version, and then there is no basename either
-    "general.version": ["llama-256", "llama-2048", "qwen2-256"],
-    "general.basename": ["llama-256", "llama-2048", "qwen2-256"],
+    "general.version": ["llama-256", "llama-2048", "qwen2-256", "*-bin-v4"],
+    "general.basename": ["llama-256", "llama-2048", "qwen2-256", "*-bin-v4"],
     "tokenizer.ggml.eot_token_id": ["gemma"],  # fixed there to an id that is a byte token here
 }
 # Names of pre-tokenizers with the same behaviour: any of a row will do.
@@ -124,6 +124,8 @@ class Case:
 
     def back_tensors(self):
         have, want = folder_tensors(self.back), folder_tensors(self.source)
+        if (self.source / "pytorch_model.bin").exists():  # of old releases: other names, buffers
+            have, want = old_names(have), old_names(want)
         wrong = [f"{n} is missing" for n in want.keys() - have.keys()]
         wrong += [f"{n} is not in the original" for n in have.keys() - want.keys()]
         for name in want.keys() & have.keys():
@@ -162,7 +164,15 @@ def folder_tensors(folder):
     for path in sorted(pathlib.Path(folder).glob("*.safetensors")):
         if path.name != "logits.safetensors":
             tensors.update(load_torch(path))
+    for path in sorted(pathlib.Path(folder).glob("*.bin")):
+        import torch
+        tensors.update(torch.load(path, weights_only=True))
     return tensors
+
+
+def old_names(tensors):
+    return {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()
+            if not any(fnmatch.fnmatch(name, p) for p in ("*.rotary_emb.inv_freq", "h.?.attn.bias"))}
 
 
 def transformers_logits(folder, ids):

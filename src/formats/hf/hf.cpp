@@ -18,7 +18,8 @@ std::string probe(const Source& source) {
   if (std::binary_search(names.begin(), names.end(), "config.json"))
     return "folder with config.json";
   const auto weights = std::find_if(names.begin(), names.end(), [](const std::string& name) {
-    return name.ends_with(safetensors_extension) || name.ends_with(".safetensors.index.json");
+    return name.ends_with(safetensors_extension) || name.ends_with(".safetensors.index.json") ||
+           (name.starts_with("pytorch_model") && name.ends_with(".bin"));
   });
   return weights == names.end() ? "" : "folder with " + printable(*weights);
 }
