@@ -327,7 +327,11 @@ class Assembler {
           out().metadata.set(fmt::format("src.hf.{}", key), MetaValue::string(json::write(*id)));
       target_.notes.emplace_back("no tokenizer in the output, as asked");
     }
-    if (options_.preserve_metadata) restore_gguf_keys(source_, metadata);
+    if (options_.preserve_metadata) {
+      for (const auto& [key, value] : source_.metadata.entries())
+        if (key.starts_with("src.pytorch.")) metadata.set(key, value);
+      restore_gguf_keys(source_, metadata);
+    }
     if (options_.preserve_metadata)
       carry_config(config_, facts_, source_, metadata, target_.kept);
     for (const SideFile& side : source_.side_files)

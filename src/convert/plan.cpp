@@ -219,6 +219,13 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
       if (plan.manifest_file < 0 || static_cast<int>(i) < plan.manifest_file)
         plan.paths.push_back(plan.path_of(i));
   }
+  const std::vector<Finding>& seen = plan.source->warnings;
+  if (options.allow_unsafe_pickle &&
+      std::none_of(seen.begin(), seen.end(),
+                   [](const Finding& f) { return f.code == &codes::foreign_classes; }))
+    plan.request.warnings.push_back(
+        Error(codes::option_no_effect,
+              {.where = "--allow-unsafe-pickle", .found = "no weights in foreign objects"}));
   for (Finding& warning : plan.request.warnings) add_warning(plan.target.warnings, warning);
   progress.end(Stage::transform);
   return plan;

@@ -143,8 +143,8 @@ TEST(Hf, TwoCompleteSetsOfShardsAreAmbiguousAndAPartOfOneIsStale) {
 TEST(Hf, WeightsWithoutAReaderAreNamed) {
   Folder empty;
   EXPECT_EQ(empty.code(), &codes::weights_missing);
-  for (const char* name : {"pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pth",
-                           "tf_model.h5", "consolidated.safetensors"}) {
+  for (const char* name : {"tf_model.h5", "consolidated.safetensors", "consolidated.00.pth",
+                           "adapter_model.bin"}) {
     Folder folder;
     folder.write(name, "never opened");
     Error error;
