@@ -98,7 +98,7 @@ void add_steps(Plan& plan, size_t index) {
   for (int64_t at = 0; at < item.value->elements(); at += per_step) {
     const int64_t end = std::min(item.value->elements(), at + per_step);
     const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
-    const int64_t held = std::min(end - at, std::max(slab, unit));
+    const int64_t held = std::min(end - at, std::max({slab, unit, item.value->good_read()}));
     plan.steps.push_back({index, at, end, item.file, item.offset + codec.bytes(at),
                           codec.bytes(end - at),
                           codec.bytes(held) + item.value->scratch_bytes(held)});

@@ -9,6 +9,8 @@ namespace recast {
 namespace {
 
 constexpr uint64_t window_bytes = uint64_t{1} << 20;
+// So much of a view whose last axis is not its narrowest: runs of its input grow with it.
+constexpr uint64_t good_bytes = uint64_t{4} << 20;
 
 // A block of the output: from `start` on, `extent` entries along each axis.
 struct Box {
@@ -41,6 +43,10 @@ class Strided final : public Value {
       read_box(box, destination.subspan(static_cast<size_t>(at - begin) * item_), losses);
       at += n;
     }
+  }
+  int64_t good_read() const override {
+    const bool in_order = order_.empty() || order_.back() + 1 == order_.size();
+    return in_order ? 0 : static_cast<int64_t>(good_bytes / item_);
   }
   uint64_t scratch_bytes(int64_t) const override {
     const auto n = static_cast<int64_t>(window_bytes / item_);
@@ -136,6 +142,7 @@ class ByteSwapped final : public Value {
     for (size_t at = 0; at < destination.size(); at += unit_)
       std::reverse(destination.data() + at, destination.data() + at + unit_);
   }
+  int64_t good_read() const override { return input_->good_read(); }
   uint64_t scratch_bytes(int64_t n) const override { return input_->scratch_bytes(n); }
 
  private:

@@ -3,7 +3,7 @@
 #include "tensor/tensor.h"
 
 // Values as other programs lay them out in memory. Both read what was asked for and no more than a
-// window of 1 MiB beside it.
+// window of 1 MiB beside it. A view that is turned is best read by 4 MiB.
 namespace recast {
 
 // Element [i, j, ...] of the result is element i*stride[0] + j*stride[1] + ... of `value`. Strides

@@ -44,6 +44,10 @@ class Value {
   // Where the bytes stand, when they are one extent of a file.
   virtual std::optional<Extent> extent() const { return std::nullopt; }
 
+  // Elements that a read should better ask for, where small reads cost much more: a matrix that is
+  // turned visits every row of its input each time. 0: any number does.
+  virtual int64_t good_read() const { return 0; }
+
   // Anonymous memory that a read or fetch of `n` elements may hold beside the destination.
   virtual uint64_t scratch_bytes(int64_t n) const = 0;
 
