@@ -67,7 +67,6 @@ constexpr FolderRow folders[] = {
     {{"mp_rank_", ""}, {}, megatron, true},
     {{".metadata", ""}, {"__", ".distcp"}, distributed, false},
     {{"saved_model.pb", ""}, {}, savedmodel, true},
-    {{"params.json", ""}, {"consolidated", ".pth"}, original, true},
     {{"params.json", ""}, {"consolidated", ".safetensors"}, original, true},
     {{"weights.", ".npz"}, {}, mlx, false},
     {{"", ".onnx"}, {}, onnx, true},

@@ -3,6 +3,7 @@
 #include "formats/format.h"
 #include "formats/gguf/gguf.h"
 #include "formats/hf/hf.h"
+#include "formats/meta/meta.h"
 #include "formats/pytorch/pytorch.h"
 #include "formats/safetensors/safetensors.h"
 #include "formats/spelling.h"
@@ -15,6 +16,7 @@ constexpr const Format* table[] = {
     &formats::hf,
     &formats::safetensors,
     &formats::pytorch,
+    &formats::meta,
 };
 
 }  // namespace

@@ -173,6 +173,21 @@ def check(row, folder):
     return compare(have, expected_tensors(row))
 
 
+def check_meta(folder):
+    """Llama as Meta publishes it, in one and in two ranks, is its twin of Hugging Face."""
+    twin = SHARED / "refs/torch/meta_llama/hf_twin/model.safetensors"
+    wrong = []
+    for ranks in ("meta_tp1", "meta_tp2"):
+        out = folder / (ranks + ".safetensors")
+        done = convert(twin.parent.parent / ranks, out)
+        if done.returncode != 0:
+            wrong.append(f"{ranks}: exit {done.returncode}: {done.stderr.strip()[:400]}")
+        else:
+            wrong += [f"{ranks}: {line}" for line in compare(read_safetensors(out),
+                                                             read_safetensors(twin))]
+    return wrong
+
+
 def main():
     if not WEIGHTS.is_dir():
         print("SKIPPED: no reference data (RECAST_SHARED)", file=sys.stderr)
@@ -187,6 +202,11 @@ def main():
         read += row["file"] not in REFUSED
         for line in wrong:
             print(f"FAIL {row['file']}: {line}")
+    if not sys.argv[1:]:
+        with tempfile.TemporaryDirectory() as folder:
+            for line in check_meta(pathlib.Path(folder)):
+                failed += 1
+                print(f"FAIL {line}")
     print(f"{len(chosen)} files, {read} of them read, {len(chosen) - read} refused, {failed} wrong")
     return 1 if failed or not chosen else 0
 
