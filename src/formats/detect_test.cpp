@@ -111,7 +111,7 @@ TEST(Detect, FoldersOfOtherToolsAreNamed) {
       {{"latest_checkpointed_iteration.txt", "config.json"}, "Megatron"},
       {{".metadata", "__0_0.distcp"}, "distributed"},
       {{"saved_model.pb"}, "SavedModel"},
-      {{"params.json", "consolidated.00.pth"}, "original"},
+      {{"params.json", "consolidated.safetensors"}, "original"},
   };
   for (const auto& [names, kind] : folders) {
     Scratch scratch;
