@@ -43,8 +43,7 @@ ValuePtr value_of(const TorchFile& file, TorchTensor tensor, const std::string& 
 void read_torch_weights(const std::string& name, std::shared_ptr<const File> file,
                         const ReadOptions& options, Checkpoint& checkpoint) {
   const TorchFile torch = read_torch_file(file);
-  const StateDict weights =
-      find_state_dict(torch, {.foreign_objects = options.unsafe_pickle});
+  const StateDict weights = find_state_dict(torch, {.foreign_objects = options.unsafe_pickle});
   for (const NamedNode& tensor : weights.tensors)
     checkpoint.tensors.push_back(
         {tensor.name,

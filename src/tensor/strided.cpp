@@ -96,7 +96,8 @@ class Strided final : public Value {
     // The widest axis goes by pieces that fit a window, one entry at least.
     const size_t axis = order_[k];
     const int64_t inner = span - (box.extent[axis] - 1) * stride_[axis];
-    const int64_t piece = inner > most ? 1 : std::max<int64_t>(1, (most - inner) / stride_[axis] + 1);
+    const int64_t piece =
+        inner > most ? 1 : std::max<int64_t>(1, (most - inner) / stride_[axis] + 1);
     for (int64_t i = 0; i < box.extent[axis]; i += piece) {
       Box part = box;
       part.extent[axis] = std::min(piece, box.extent[axis] - i);

@@ -31,11 +31,9 @@ std::vector<uint32_t> read(const Value& value, int64_t begin, int64_t end) {
 std::vector<uint32_t> read(const Value& value) { return read(value, 0, value.elements()); }
 
 TEST(Strided, TransposedScalarExpandedAndEmpty) {
-  EXPECT_EQ(read(*strided(counting(6), {3, 2}, {1, 3})),
-            (std::vector<uint32_t>{0, 3, 1, 4, 2, 5}));
+  EXPECT_EQ(read(*strided(counting(6), {3, 2}, {1, 3})), (std::vector<uint32_t>{0, 3, 1, 4, 2, 5}));
   EXPECT_EQ(read(*strided(counting(1), {}, {})), (std::vector<uint32_t>{0}));
-  EXPECT_EQ(read(*strided(counting(2), {2, 3}, {1, 0})),
-            (std::vector<uint32_t>{0, 0, 0, 1, 1, 1}));
+  EXPECT_EQ(read(*strided(counting(2), {2, 3}, {1, 0})), (std::vector<uint32_t>{0, 0, 0, 1, 1, 1}));
   EXPECT_TRUE(read(*strided(counting(2), {2, 0, 3}, {1, 1, 1})).empty());
 }
 
@@ -74,7 +72,8 @@ TEST(Strided, ViewsWiderThanAWindowGoByPieces) {
   }
   // Two far rows and a long stride within each.
   const ValuePtr far = strided(counting(1'400'001), {2, 3}, {700'000, 350'000});
-  EXPECT_EQ(read(*far), (std::vector<uint32_t>{0, 350'000, 700'000, 700'000, 1'050'000, 1'400'000}));
+  EXPECT_EQ(read(*far),
+            (std::vector<uint32_t>{0, 350'000, 700'000, 700'000, 1'050'000, 1'400'000}));
   EXPECT_LE(value->scratch_bytes(1 << 20), uint64_t{4} << 20);
 }
 

@@ -51,8 +51,7 @@ std::string decimal(std::span<const std::byte> bytes) {
 
 int64_t small_integer(std::span<const std::byte> bytes) {
   uint64_t value = 0;
-  for (size_t i = 0; i < bytes.size(); ++i)
-    value |= static_cast<uint64_t>(bytes[i]) << (8 * i);
+  for (size_t i = 0; i < bytes.size(); ++i) value |= static_cast<uint64_t>(bytes[i]) << (8 * i);
   const int unused = 64 - 8 * static_cast<int>(bytes.size());  // above the sign
   return bytes.empty() ? 0 : static_cast<int64_t>(value << unused) >> unused;
 }
@@ -453,10 +452,10 @@ class Machine {
   PersistentIdRule rule_;
   Pickle out_;
   std::vector<PickleRef> stack_;
-  std::vector<size_t> marks_;     // sizes of the stack where a MARK stands
+  std::vector<size_t> marks_;  // sizes of the stack where a MARK stands
   std::vector<PickleRef> memo_;
   std::array<PickleRef, 259> shared_{};
-  uint64_t at_ = 0;               // offset of the opcode at work
+  uint64_t at_ = 0;  // offset of the opcode at work
   std::string_view name_;
 };
 
@@ -542,19 +541,22 @@ const Machine::Table& Machine::table() {
 }  // namespace
 
 std::string_view pickle_kind_name(PickleKind kind) {
-  constexpr std::string_view names[] = {"nothing", "None",  "a boolean", "an integer",
-                                        "an integer", "a float", "text", "bytes",
-                                        "a tuple", "a list", "a dict", "a set",
-                                        "a global name", "the result of a call", "an object",
-                                        "a persistent id"};
+  constexpr std::string_view names[] = {"nothing",       "None",
+                                        "a boolean",     "an integer",
+                                        "an integer",    "a float",
+                                        "text",          "bytes",
+                                        "a tuple",       "a list",
+                                        "a dict",        "a set",
+                                        "a global name", "the result of a call",
+                                        "an object",     "a persistent id"};
   static_assert(std::size(names) == static_cast<size_t>(PickleKind::persistent) + 1);
   return names[static_cast<size_t>(kind)];
 }
 
 std::string_view Pickle::class_of(const PickleNode& node) const {
   const PickleNode* callee = &nodes[node.callee];
-  const bool helper = std::find(std::begin(copyreg_names), std::end(copyreg_names),
-                                callee->text) != std::end(copyreg_names);
+  const bool helper = std::find(std::begin(copyreg_names), std::end(copyreg_names), callee->text) !=
+                      std::end(copyreg_names);
   if (helper && !nodes[node.args].items.empty()) callee = &nodes[nodes[node.args].items[0]];
   // A legacy stream wraps the class of a module in ('module', class, file, source).
   if (callee->kind == PickleKind::persistent && nodes[callee->args].items.size() > 1)

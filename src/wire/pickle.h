@@ -37,9 +37,9 @@ struct PickleNode {
   PickleKind kind = PickleKind::nothing;
   uint32_t depth = 0;  // containers above the deepest leaf, as far as it was known when built
   PickleRef callee = 0, args = 0;
-  PickleRef state = 0;    // what BUILD attached
-  uint64_t offset = 0;    // of the opcode, in the file
-  int64_t integer = 0;    // integer, boolean; text and bytes: their length
+  PickleRef state = 0;  // what BUILD attached
+  uint64_t offset = 0;  // of the opcode, in the file
+  int64_t integer = 0;  // integer, boolean; text and bytes: their length
   double real = 0;
   std::string text;              // text, bytes: left out when longer than kept_text_bytes
   std::vector<PickleRef> items;  // of a container; also of a call or object that was filled

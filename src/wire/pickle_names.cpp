@@ -12,8 +12,8 @@ constexpr std::string_view modules[] = {
     "os",     "posix",     "nt",    "sys",    "subprocess", "pty",
     "shutil", "importlib", "runpy", "ctypes", "socket",     "webbrowser",
 };
-constexpr std::string_view builtins[] = {"eval",     "exec",     "execfile", "compile", "open",
-                                         "file",     "input",    "breakpoint", "__import__"};
+constexpr std::string_view builtins[] = {"eval", "exec",  "execfile",   "compile",   "open",
+                                         "file", "input", "breakpoint", "__import__"};
 
 std::string_view without_builtins(std::string_view name) {
   for (const std::string_view module : {"builtins.", "__builtin__."})

@@ -16,9 +16,8 @@ using std::string_literals::operator""s;
 
 Pickle read(std::string_view bytes) {
   ByteReader in(std::as_bytes(std::span(bytes)), "m.pkl");
-  return read_pickle(in, [](const Pickle& pickle, PickleRef id) {
-    return pickle[id].kind == PickleKind::tuple;
-  });
+  return read_pickle(
+      in, [](const Pickle& pickle, PickleRef id) { return pickle[id].kind == PickleKind::tuple; });
 }
 std::string_view failure(const std::string& bytes) {
   return symbol_of(caught([&] { read(bytes); }));
@@ -27,8 +26,8 @@ std::string_view failure(const std::string& bytes) {
 // What the nodes say, for comparison.
 std::string shown(const Pickle& pickle, PickleRef ref) {
   const PickleNode& node = pickle[ref];
-  std::string text = fmt::format("{} {} {} {}[", pickle_kind_name(node.kind), node.integer, node.real,
-                                 node.text);
+  std::string text =
+      fmt::format("{} {} {} {}[", pickle_kind_name(node.kind), node.integer, node.real, node.text);
   for (const PickleRef part : {node.callee, node.args, node.state})
     if (part) text.append(shown(pickle, part)).append("|");
   for (const PickleRef item : node.items) text.append(shown(pickle, item)).append(",");
@@ -61,8 +60,9 @@ TEST(Pickle, CallsObjectsAndStatesAreData) {
   EXPECT_EQ(p.class_of(p.top()), "argparse.Namespace");
   EXPECT_EQ(p[p.top().state].items.size(), 2u);
   // Python 2 and protocols below 2 make objects by a helper.
-  const Pickle old = read(pickle(call(global("copy_reg", "_reconstructor"),
-                                      {global("torch.nn", "Linear"), global("__builtin__", "object"), "N"})));
+  const Pickle old =
+      read(pickle(call(global("copy_reg", "_reconstructor"),
+                       {global("torch.nn", "Linear"), global("__builtin__", "object"), "N"})));
   EXPECT_EQ(old.class_of(old.top()), "torch.nn.Linear");
   const Pickle by_stack = read("\x80\4\x8c\5torch\x94\x8c\4Size\x94\x93)R."s);
   EXPECT_EQ(by_stack.class_of(by_stack.top()), "torch.Size");
@@ -102,8 +102,9 @@ TEST(Pickle, WhatWouldRunCodeIsRefusedByName) {
     EXPECT_NE(error.where.find("offset"), std::string::npos);
   }
   // An enum member, as some releases of Python write it.
-  EXPECT_EQ(failure(pickle(call(global("builtins", "getattr"), {global("lib", "Mode"), text("A")}))),
-            "none");
+  EXPECT_EQ(
+      failure(pickle(call(global("builtins", "getattr"), {global("lib", "Mode"), text("A")}))),
+      "none");
 }
 
 TEST(Pickle, OpcodesThatMakeAnythingAreRefused) {
@@ -119,22 +120,22 @@ TEST(Pickle, OpcodesThatMakeAnythingAreRefused) {
 
 TEST(Pickle, MalformedStreamsAreRefused) {
   const std::pair<std::string, const char*> cases[] = {
-      {"\x80\2h\x63.", "pickle_malformed"},       // memo entry that is not set
-      {"\x80\2\x87.", "pickle_malformed"},        // tuple of an empty stack
-      {"\x80\2t.", "pickle_malformed"},           // no MARK
-      {"\x80\2.", "pickle_malformed"},            // nothing to return
-      {"\x80\2\xff.", "pickle_malformed"},        // no opcode
-      {"\x80\2](K\1u.", "pickle_malformed"},      // items into a list
-      {"\x80\2}K\1a.", "pickle_malformed"},       // append to a dict
-      {"\x80\2}(K\1u.", "pickle_malformed"},      // a key without value
-      {"\x80\2K\1}b.", "pickle_malformed"},       // a state for a number
-      {"\x80\2K\1K\1R.", "pickle_malformed"},     // arguments that are no tuple
+      {"\x80\2h\x63.", "pickle_malformed"},    // memo entry that is not set
+      {"\x80\2\x87.", "pickle_malformed"},     // tuple of an empty stack
+      {"\x80\2t.", "pickle_malformed"},        // no MARK
+      {"\x80\2.", "pickle_malformed"},         // nothing to return
+      {"\x80\2\xff.", "pickle_malformed"},     // no opcode
+      {"\x80\2](K\1u.", "pickle_malformed"},   // items into a list
+      {"\x80\2}K\1a.", "pickle_malformed"},    // append to a dict
+      {"\x80\2}(K\1u.", "pickle_malformed"},   // a key without value
+      {"\x80\2K\1}b.", "pickle_malformed"},    // a state for a number
+      {"\x80\2K\1K\1R.", "pickle_malformed"},  // arguments that are no tuple
       {"Ix\n.", "pickle_malformed"},
       {"Sx\n.", "pickle_malformed"},
       {"\x80\2K\1Q.", "pickle_persistent_id"},
       {"P1\n.", "pickle_protocol"},
       {"\x80\x09}.", "pickle_protocol"},
-      {"\x80\2}", "truncated"},                   // no STOP
+      {"\x80\2}", "truncated"},  // no STOP
       {"\x80\2X\xff\xff\xff\xff.", "truncated"},
       {pickle(tensor() + "(K\1K\1u"), "pickle_malformed"},  // items into a tensor
   };

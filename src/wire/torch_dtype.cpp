@@ -52,9 +52,9 @@ const TorchDtype* find_torch_storage(std::string_view class_name) {
   if (!class_name.starts_with("torch.")) return nullptr;
   const std::string_view name = class_name.substr(class_name.rfind('.') + 1);
   if (name == "UntypedStorage") return find_torch_dtype("uint8");
-  const auto* row = std::find_if(
-      std::begin(dtypes), std::end(dtypes),
-      [&](const TorchDtype& dtype) { return !name.empty() && dtype.storage == name; });
+  const auto* row =
+      std::find_if(std::begin(dtypes), std::end(dtypes),
+                   [&](const TorchDtype& dtype) { return !name.empty() && dtype.storage == name; });
   return row == std::end(dtypes) ? nullptr : row;
 }
 

@@ -10,8 +10,8 @@ namespace recast {
 struct TorchDtype {
   std::string_view name;
   std::string_view storage;
-  uint64_t bytes;         // of an element
-  uint64_t swapped_bytes; // unit that a big-endian file has reversed
+  uint64_t bytes;          // of an element
+  uint64_t swapped_bytes;  // unit that a big-endian file has reversed
   std::string_view plain;
 };
 

@@ -20,8 +20,8 @@ bool is_torch_zip(std::string_view start) {
   if (start.size() < 30) return false;
   std::memcpy(&length, start.data() + 26, sizeof length);
   const std::string_view member = start.substr(30, length);
-  constexpr std::string_view ends[] = {"/data.pkl", "/byteorder", "/version", "/.format_version",
-                                       "/.storage_alignment", "/constants.pkl"};
+  constexpr std::string_view ends[] = {"/data.pkl",        "/byteorder",          "/version",
+                                       "/.format_version", "/.storage_alignment", "/constants.pkl"};
   return member.find("/data/") != member.npos ||
          std::any_of(std::begin(ends), std::end(ends),
                      [&](std::string_view end) { return member.ends_with(end); });

@@ -32,9 +32,9 @@ struct TorchFile {
   std::string name;  // of the file, to blame
   Pickle object;
   bool big_endian = false;
-  std::unordered_map<std::string, TorchExtent> storages;         // by key
-  std::unordered_map<std::string, std::string_view> tar_types;   // tar: dtype of a storage by key
-  std::unordered_map<std::string, TarTensor> tar_tensors;        // tar: by key
+  std::unordered_map<std::string, TorchExtent> storages;        // by key
+  std::unordered_map<std::string, std::string_view> tar_types;  // tar: dtype of a storage by key
+  std::unordered_map<std::string, TarTensor> tar_tensors;       // tar: by key
   std::vector<Finding> warnings;
 };
 

@@ -18,14 +18,15 @@ namespace {
 
 // In the order of preference. Source: the trainers' own saving code; facts of the project.
 constexpr std::string_view wrapper_keys[] = {
-    "state_dict", "model",  "module", "model_state_dict", "net",
-    "weights",    "params", "ema",    "model_ema",        "state_dict_ema", "generator"};
+    "state_dict", "model", "module",    "model_state_dict", "net",      "weights",
+    "params",     "ema",   "model_ema", "state_dict_ema",   "generator"};
 constexpr int most_descents = 2;
 constexpr std::string_view wrapper_prefixes[] = {"module.", "_orig_mod.", "_fsdp_wrapped_module.",
                                                  "_forward_module.", "base_model.model."};
 constexpr int most_walk_depth = 1000;
-constexpr size_t most_steps = 4 << 20;   // of a walk: shared containers are walked once a path
-constexpr size_t value_budget = 10'000;  // nodes of one carried value, the longest list of a trainer
+constexpr size_t most_steps = 4 << 20;  // of a walk: shared containers are walked once a path
+constexpr size_t value_budget =
+    10'000;  // nodes of one carried value, the longest list of a trainer
 constexpr size_t all_values_budget = 1'000'000;
 constexpr size_t most_value_bytes = 64 << 10;
 constexpr size_t shown_names = 3;
@@ -38,7 +39,8 @@ std::string first_names(const std::set<std::string>& names) {
   std::string text;
   size_t shown = 0;
   for (const std::string& name : names) {
-    if (shown++ == shown_names) return fmt::format("{} and {} more", text, names.size() - shown_names);
+    if (shown++ == shown_names)
+      return fmt::format("{} and {} more", text, names.size() - shown_names);
     text.append(text.empty() ? "" : ", ").append(name);
   }
   return text;
@@ -50,8 +52,8 @@ class Finder {
       : file_(file), pickle_(file.object), options_(options) {
     std::vector<bool> seeds(pickle_.nodes.size());
     for (size_t i = 0; i < seeds.size(); ++i)
-      seeds[i] = is_torch_tensor(file_, pickle_.nodes[i]) ||
-                 is_torch_storage(file_, pickle_.nodes[i]);
+      seeds[i] =
+          is_torch_tensor(file_, pickle_.nodes[i]) || is_torch_storage(file_, pickle_.nodes[i]);
     holds_tensor_ = reaching(pickle_, seeds);
     on_path_.resize(pickle_.nodes.size());
     walked_.resize(pickle_.nodes.size());
@@ -63,12 +65,11 @@ class Finder {
     const PickleNode& top = pickle_[root];
     if (is_torch_storage(file_, top)) fail_empty(root);
     walk(root, is_torch_tensor(file_, top) ? "tensor" : "", 0);
-    if (!foreign_.empty())
-      fail(codes::pickle_object, {.found = first_names(foreign_)});
+    if (!foreign_.empty()) fail(codes::pickle_object, {.found = first_names(foreign_)});
     if (out_.tensors.empty()) fail_empty(root);
     if (!read_classes_.empty())
-      out_.warnings.push_back(Error(
-          codes::foreign_classes, {.found = first_names(read_classes_), .file = file_.name}));
+      out_.warnings.push_back(
+          Error(codes::foreign_classes, {.found = first_names(read_classes_), .file = file_.name}));
     strip_prefixes();
     make_unique();
     list_dropped();
@@ -81,9 +82,10 @@ class Finder {
     recast::fail(code, std::move(facts));
   }
   [[noreturn]] void fail_empty(PickleRef ref) const {
-    fail(codes::no_state_dict, {.where = fmt::format("pickle {}", offset_where(pickle_[ref].offset)),
-                                .expected = "a dict of tensors, or an object that holds one",
-                                .found = describe_node(pickle_, pickle_[ref])});
+    fail(codes::no_state_dict,
+         {.where = fmt::format("pickle {}", offset_where(pickle_[ref].offset)),
+          .expected = "a dict of tensors, or an object that holds one",
+          .found = describe_node(pickle_, pickle_[ref])});
   }
 
   // ---- choosing
@@ -143,9 +145,11 @@ class Finder {
   void walk(PickleRef ref, const std::string& path, int depth) {
     const PickleNode& node = pickle_[ref];
     if (++steps_ > most_steps)
-      fail(codes::pickle_limit, {.expected = fmt::format("at most {} values and leaves", most_steps)});
+      fail(codes::pickle_limit,
+           {.expected = fmt::format("at most {} values and leaves", most_steps)});
     if (depth > most_walk_depth)
-      fail(codes::pickle_limit, {.expected = fmt::format("nested at most {} deep", most_walk_depth)});
+      fail(codes::pickle_limit,
+           {.expected = fmt::format("nested at most {} deep", most_walk_depth)});
     if (on_path_[ref]) return;  // a container inside itself
     on_path_[ref] = true;
     visit(ref, node, path, depth);
@@ -216,7 +220,7 @@ class Finder {
   // The state is a dict, or a pair of one and the slots.
   void walk_attributes(const PickleNode& node, const std::string& path, int depth) {
     walk_pairs(is_mapping(pickle_, node) || !holds_tensor_[node.state] ? node.items
-                                                                      : std::vector<PickleRef>(),
+                                                                       : std::vector<PickleRef>(),
                path, depth);
     const PickleNode& state = pickle_[node.state];
     if (state.kind == PickleKind::dict) return walk_pairs(state.items, path, depth);
@@ -270,9 +274,9 @@ class Finder {
                                                  : fmt::format("{} tensors", dropped.tensors);
       if (!dropped.objects.empty())
         found.append(found.empty() ? "" : ", ").append(first_names(dropped.objects));
-      out_.warnings.push_back(Error(codes::not_carried, {.where = key_where(key),
-                                                         .found = std::move(found),
-                                                         .file = file_.name}));
+      out_.warnings.push_back(
+          Error(codes::not_carried,
+                {.where = key_where(key), .found = std::move(found), .file = file_.name}));
     }
   }
 
@@ -299,9 +303,9 @@ class Finder {
       int& number = count.try_emplace(name, 1).first->second;
       do tensor.name = fmt::format("{}#{}", name, ++number);
       while (!seen.insert(tensor.name).second);
-      out_.warnings.push_back(Error(codes::name_twice, {.where = tensor_where(name),
-                                                        .found = printable(tensor.name),
-                                                        .file = file_.name}));
+      out_.warnings.push_back(Error(
+          codes::name_twice,
+          {.where = tensor_where(name), .found = printable(tensor.name), .file = file_.name}));
     }
   }
 

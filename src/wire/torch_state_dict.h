@@ -16,9 +16,9 @@ struct NamedNode {
 
 // What a file of torch.save holds besides its container: tensors by name, and the rest.
 struct StateDict {
-  std::vector<NamedNode> tensors;  // order of the pickle; names are unique
+  std::vector<NamedNode> tensors;                           // order of the pickle; names are unique
   std::vector<std::pair<std::string, json::Value>> values;  // plain values by their path: epoch ...
-  std::vector<Finding> warnings;   // what is dropped, each with its path
+  std::vector<Finding> warnings;                            // what is dropped, each with its path
 };
 
 struct StateDictOptions {

@@ -62,8 +62,8 @@ void read_storage(ByteReader& in, const std::shared_ptr<const File>& file, const
                                    .expected = "a key that the object uses",
                                    .found = "none that does"});
   const auto count = in.get<int64_t>("the count of a storage");
-  const auto bytes = count < 0 ? std::nullopt
-                               : checked_mul(static_cast<uint64_t>(count), size->second);
+  const auto bytes =
+      count < 0 ? std::nullopt : checked_mul(static_cast<uint64_t>(count), size->second);
   if (!bytes || *bytes > in.remaining())
     in.fail(codes::torch_storage,
             {.where = fmt::format("storage \"{}\"", printable(key)),
@@ -71,8 +71,8 @@ void read_storage(ByteReader& in, const std::shared_ptr<const File>& file, const
              .found = fmt::format("{} bytes left: truncated", in.remaining())});
   const TorchExtent extent{file, in.offset(), *bytes};
   if (!out.storages.emplace(key, extent).second)
-    in.fail(codes::torch_storage, {.where = fmt::format("storage \"{}\"", printable(key)),
-                                   .found = "a duplicate key"});
+    in.fail(codes::torch_storage,
+            {.where = fmt::format("storage \"{}\"", printable(key)), .found = "a duplicate key"});
   in.skip(*bytes, "a storage");
 }
 

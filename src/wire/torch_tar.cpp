@@ -1,8 +1,8 @@
-// A tar with three members. "storages": pickle(count), then for each pickle((key, location, class)),
-// an int64 count and the elements; then pickle(list of (key, root key, offset, count)): views.
-// "tensors": pickle(count), then for each pickle((key, storage key, class)), an int32 rank, 4 bytes,
-// int64 sizes, int64 strides, an int64 offset. "pickle": the object, whose persistent ids are keys.
-// Source: PyTorch, torch/serialization.py, legacy_load.
+// A tar with three members. "storages": pickle(count), then for each pickle((key, location,
+// class)), an int64 count and the elements; then pickle(list of (key, root key, offset, count)):
+// views. "tensors": pickle(count), then for each pickle((key, storage key, class)), an int32 rank,
+// 4 bytes, int64 sizes, int64 strides, an int64 offset. "pickle": the object, whose persistent ids
+// are keys. Source: PyTorch, torch/serialization.py, legacy_load.
 #include <fmt/format.h>
 
 #include "base/checked_math.h"

@@ -22,7 +22,7 @@ enum class Form { plain, typed, wrapper, from_type, refused };
 struct Rebuild {
   std::string_view name;
   Form form;
-  size_t attributes = 0;      // argument that holds them; 0: none
+  size_t attributes = 0;       // argument that holds them; 0: none
   std::string_view what = {};  // of a refused one
 };
 constexpr Rebuild rebuilds[] = {
@@ -38,7 +38,8 @@ constexpr Rebuild rebuilds[] = {
     {"torch._utils._rebuild_sparse_tensor", Form::refused, 0, "a sparse tensor"},
     {"torch._utils._rebuild_sparse_csr_tensor", Form::refused, 0, "a sparse tensor"},
     {"torch._utils._rebuild_nested_tensor", Form::refused, 0, "a nested tensor"},
-    {"torch._utils._rebuild_meta_tensor_no_storage", Form::refused, 0, "a meta tensor, without data"},
+    {"torch._utils._rebuild_meta_tensor_no_storage", Form::refused, 0,
+     "a meta tensor, without data"},
     {"torch._utils._rebuild_wrapper_subclass", Form::refused, 0, "a tensor subclass of parts"},
     {"torch._utils._rebuild_device_tensor_from_numpy", Form::refused, 0, "a tensor of NumPy"},
 };
@@ -160,8 +161,9 @@ class Rebuilder {
   void check_metadata(const PickleNode& metadata) const {
     for (size_t i = 0; i + 1 < metadata.items.size(); i += 2)
       if (pickle()[metadata.items[i + 1]].integer != 0)
-        fail(codes::torch_kind, {.found = fmt::format("a view with the bit \"{}\"",
-                                                      printable(pickle()[metadata.items[i]].text))});
+        fail(codes::torch_kind,
+             {.found = fmt::format("a view with the bit \"{}\"",
+                                   printable(pickle()[metadata.items[i]].text))});
   }
 
   const TorchDtype* dtype_of(std::string_view name) const {
@@ -237,11 +239,11 @@ class Rebuilder {
                  !__builtin_add_overflow(last, reach, &last);
     }
     if (!inside || (*count > 0 && last >= all))
-      fail(codes::torch_tensor,
-           {.expected = fmt::format("elements inside a storage of {}", all),
-            .found = fmt::format("out of bounds: size {}, stride {}, offset {}",
-                                 to_string(tensor.shape), to_string(tensor.stride),
-                                 tensor.offset)});
+      fail(
+          codes::torch_tensor,
+          {.expected = fmt::format("elements inside a storage of {}", all),
+           .found = fmt::format("out of bounds: size {}, stride {}, offset {}",
+                                to_string(tensor.shape), to_string(tensor.stride), tensor.offset)});
   }
 
   const TorchFile& file_;

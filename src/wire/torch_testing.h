@@ -67,8 +67,8 @@ inline std::string numbers(const std::vector<int32_t>& values) {
   return tuple(parts);
 }
 inline std::string tensor(const TensorText& t = {}) {
-  const std::string id = tuple({text("storage"), global("torch", t.type), text(t.key), text("cpu"),
-                                number(t.count)});
+  const std::string id =
+      tuple({text("storage"), global("torch", t.type), text(t.key), text("cpu"), number(t.count)});
   return call(global("torch._utils", "_rebuild_tensor_v2"),
               {id + "Q", number(t.offset), numbers(t.size), numbers(t.stride), "\x89", "N"});
 }
@@ -102,18 +102,19 @@ inline std::string zip(const std::vector<ZipEntry>& entries, const ZipForm& form
   std::string out, directory;
   for (const ZipEntry& entry : entries) {
     const std::string stored = entry.deflated ? deflated(entry.content) : entry.content;
-    const auto crc = static_cast<uint32_t>(
-        crc32(0, reinterpret_cast<const Bytef*>(entry.content.data()),
-              static_cast<uInt>(entry.content.size())));
+    const auto crc =
+        static_cast<uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(entry.content.data()),
+                                    static_cast<uInt>(entry.content.size())));
     const std::string extra =
         !form.zip64 ? std::string()
                     : raw(uint16_t{1}) + raw(uint16_t{24}) + raw(uint64_t{entry.content.size()}) +
                           raw(uint64_t{stored.size()}) + raw(uint64_t{out.size()});
     const auto small = [&](size_t n) { return form.zip64 ? UINT32_MAX : static_cast<uint32_t>(n); };
-    const std::string sizes = raw(crc) + raw(small(stored.size())) + raw(small(entry.content.size())) +
+    const std::string sizes = raw(crc) + raw(small(stored.size())) +
+                              raw(small(entry.content.size())) +
                               raw(static_cast<uint16_t>(entry.name.size()));
-    const std::string method = raw(uint16_t{0}) + raw(static_cast<uint16_t>(entry.deflated ? 8 : 0)) +
-                               raw(uint32_t{0});
+    const std::string method =
+        raw(uint16_t{0}) + raw(static_cast<uint16_t>(entry.deflated ? 8 : 0)) + raw(uint32_t{0});
     directory += raw(0x02014b50u) + raw(uint16_t{20}) + raw(uint16_t{20}) + method + sizes +
                  raw(static_cast<uint16_t>(extra.size())) + raw(uint16_t{0}) + raw(uint16_t{0}) +
                  raw(uint16_t{0}) + raw(uint32_t{0}) + raw(small(out.size())) + entry.name + extra;
@@ -143,7 +144,8 @@ using Storages = std::vector<std::pair<std::string, std::string>>;
 // The bytes of storage "0" that tensor() speaks of: 0, 1, 2, 3 as f32.
 inline std::string four_floats() { return raw(0.f) + raw(1.f) + raw(2.f) + raw(3.f); }
 
-inline std::string torch_zip(const std::string& value, const Storages& storages = {{"0", four_floats()}},
+inline std::string torch_zip(const std::string& value,
+                             const Storages& storages = {{"0", four_floats()}},
                              std::string_view byteorder = "little") {
   std::vector<ZipEntry> entries = {{"m/data.pkl", pickle(value)},
                                    {"m/byteorder", std::string(byteorder)}};
@@ -152,7 +154,8 @@ inline std::string torch_zip(const std::string& value, const Storages& storages 
   return zip(entries);
 }
 
-inline std::string torch_stream(const std::string& value, const Storages& storages = {{"0", four_floats()}},
+inline std::string torch_stream(const std::string& value,
+                                const Storages& storages = {{"0", four_floats()}},
                                 uint64_t item = 4) {
   std::string keys = "](", bytes;
   for (const auto& [key, content] : storages) {

@@ -14,9 +14,8 @@ constexpr uint64_t checked_archive_bytes = 16 << 20;
 constexpr uint64_t most_byteorder_bytes = 16;
 
 [[noreturn]] void fail_other(const File& file, std::string_view what) {
-  fail(codes::format_not_read, {.expected = "a file of torch.save",
-                                .found = std::string(what),
-                                .file = file.name()});
+  fail(codes::format_not_read,
+       {.expected = "a file of torch.save", .found = std::string(what), .file = file.name()});
 }
 
 // An archive of torch.jit has code; one without it, or with another pickle, is none.
@@ -27,7 +26,9 @@ bool is_script(const ZipArchive& zip, const std::string& stem) {
   bool has_code = false;
   for (const ZipMember& member : zip.members())
     has_code = has_code || member.name.starts_with(stem + "code/");
-  constexpr std::string_view start = "\x80\x02" "c__torch__";
+  constexpr std::string_view start =
+      "\x80\x02"
+      "c__torch__";
   const ZipContent content = zip.content(*pickle);
   if (!has_code || content.bytes < start.size()) return false;
   const Window window = content.file->window(content.offset, start.size());
@@ -50,10 +51,10 @@ bool is_big_endian(const ZipArchive& zip, const std::string& stem) {
 
 void check_crc(const ZipArchive& zip, const ZipMember& member, TorchFile& out) {
   if (zip.has_right_crc(member)) return;
-  out.warnings.push_back(Error(codes::zip_crc,
-                               {.where = fmt::format("member \"{}\"", printable(member.name)),
-                                .expected = fmt::format("CRC-32 {:08x}", member.crc),
-                                .file = out.name}));
+  out.warnings.push_back(
+      Error(codes::zip_crc, {.where = fmt::format("member \"{}\"", printable(member.name)),
+                             .expected = fmt::format("CRC-32 {:08x}", member.crc),
+                             .file = out.name}));
 }
 
 }  // namespace
@@ -61,17 +62,18 @@ void check_crc(const ZipArchive& zip, const ZipMember& member, TorchFile& out) {
 TorchFile read_torch_zip(std::shared_ptr<const File> file) {
   const ZipArchive zip(file);
   if (zip.members().empty())
-    fail(codes::torch_record, {.expected = "data.pkl", .found = "an empty archive", .file = file->name()});
+    fail(codes::torch_record,
+         {.expected = "data.pkl", .found = "an empty archive", .file = file->name()});
   const std::string& first = zip.members().front().name;
   const std::string stem = first.substr(0, first.find('/') + 1);
   if (is_script(zip, stem)) fail_other(*file, "TorchScript model");
   if (zip.find(stem + "archive_format")) fail_other(*file, "program of torch.export");
   const ZipMember* member = stem.empty() ? nullptr : zip.find(stem + "data.pkl");
   if (!member)
-    fail(codes::torch_record,
-         {.expected = fmt::format("the member {}data.pkl", stem.empty() ? "FOLDER/" : printable(stem)),
-          .found = "no such member",
-          .file = file->name()});
+    fail(codes::torch_record, {.expected = fmt::format("the member {}data.pkl",
+                                                       stem.empty() ? "FOLDER/" : printable(stem)),
+                               .found = "no such member",
+                               .file = file->name()});
 
   TorchFile out{.name = file->name()};
   const bool check_all = file->size() <= checked_archive_bytes;

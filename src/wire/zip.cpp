@@ -69,11 +69,11 @@ void check_method(const File& file, const ZipMember& member, uint16_t flags, uin
     fail_member(file, member.name, "equal sizes of a stored member",
                 fmt::format("{} and {} bytes", member.stored_bytes, member.bytes));
   if (member.bytes > free_bytes && member.bytes / most_ratio > member.stored_bytes)
-    fail(codes::zip_limit, {.where = member_where(member.name),
-                            .expected = fmt::format("compressed at most {}:1", most_ratio),
-                            .found = fmt::format("{} bytes that inflate to {}", member.stored_bytes,
-                                                 member.bytes),
-                            .file = file.name()});
+    fail(codes::zip_limit,
+         {.where = member_where(member.name),
+          .expected = fmt::format("compressed at most {}:1", most_ratio),
+          .found = fmt::format("{} bytes that inflate to {}", member.stored_bytes, member.bytes),
+          .file = file.name()});
 }
 
 // Members are never written to a disk, but a name that would leave a folder has one purpose only.
@@ -93,6 +93,32 @@ void check_name(const File& file, std::string_view name) {
 // Folders have entries of their own in archives that were packed again.
 bool is_folder_entry(const ZipMember& member) {
   return member.bytes == 0 && member.name.ends_with('/');
+}
+
+ZipMember read_entry(ByteReader& in, const File& file) {
+  if (in.get<uint32_t>("an entry of the directory") != central_magic)
+    in.fail(codes::zip_structure, {.expected = "an entry of the directory"});
+  ZipMember member;
+  in.skip(4);
+  const auto flags = in.get<uint16_t>();
+  const auto method = in.get<uint16_t>();
+  member.deflated = method == 8;
+  in.skip(4);
+  member.crc = in.get<uint32_t>();
+  member.stored_bytes = in.get<uint32_t>();
+  member.bytes = in.get<uint32_t>();
+  const auto name_bytes = in.get<uint16_t>();
+  const auto extra_bytes = in.get<uint16_t>();
+  const auto comment_bytes = in.get<uint16_t>();
+  in.skip(8);
+  member.header = in.get<uint32_t>();
+  member.name = in.get_text(name_bytes, UINT16_MAX, "the name of a member");
+  const uint64_t extra_offset = in.offset();
+  ByteReader extra(in.take(extra_bytes, "extra fields"), file.name(), extra_offset);
+  widen(extra, member.bytes, member.stored_bytes, member.header);
+  in.skip(comment_bytes, "a comment");
+  check_method(file, member, flags, method);
+  return member;
 }
 
 }  // namespace
@@ -122,11 +148,11 @@ ZipArchive::Directory ZipArchive::find_directory() const {
     const uint64_t end = size - looked + at;
     if (end >= locator_bytes) directory = read_zip64(end - locator_bytes, directory);
     if (directory.offset > end || directory.bytes > end - directory.offset)
-      fail(codes::zip_structure, {.where = "central directory",
-                                  .expected = fmt::format("an offset and size within {} bytes", end),
-                                  .found = fmt::format("{} bytes at offset {}", directory.bytes,
-                                                       directory.offset),
-                                  .file = file_->name()});
+      fail(codes::zip_structure,
+           {.where = "central directory",
+            .expected = fmt::format("an offset and size within {} bytes", end),
+            .found = fmt::format("{} bytes at offset {}", directory.bytes, directory.offset),
+            .file = file_->name()});
     return directory;
   }
   fail(codes::zip_structure, {.expected = "an end record of the central directory",
@@ -164,29 +190,7 @@ void ZipArchive::read_directory(const Directory& directory) {
           .file = file_->name()});
   ByteReader in(file_, directory.offset, directory.bytes);
   for (uint64_t i = 0; i < directory.count; ++i) {
-    if (in.get<uint32_t>("an entry of the directory") != central_magic)
-      in.fail(codes::zip_structure, {.expected = fmt::format("entry {} of {} of the directory",
-                                                             i + 1, directory.count)});
-    ZipMember member;
-    in.skip(4);
-    const auto flags = in.get<uint16_t>();
-    const auto method = in.get<uint16_t>();
-    member.deflated = method == 8;
-    in.skip(4);
-    member.crc = in.get<uint32_t>();
-    member.stored_bytes = in.get<uint32_t>();
-    member.bytes = in.get<uint32_t>();
-    const auto name_bytes = in.get<uint16_t>();
-    const auto extra_bytes = in.get<uint16_t>();
-    const auto comment_bytes = in.get<uint16_t>();
-    in.skip(8);
-    member.header = in.get<uint32_t>();
-    member.name = in.get_text(name_bytes, UINT16_MAX, "the name of a member");
-    const uint64_t extra_offset = in.offset();
-    ByteReader extra(in.take(extra_bytes, "extra fields"), file_->name(), extra_offset);
-    widen(extra, member.bytes, member.stored_bytes, member.header);
-    in.skip(comment_bytes, "a comment");
-    check_method(*file_, member, flags, method);
+    ZipMember member = read_entry(in, *file_);
     if (is_folder_entry(member)) continue;
     check_name(*file_, member.name);
     members_.push_back(std::move(member));
@@ -225,16 +229,16 @@ void ZipArchive::check_local(ZipMember& member, uint64_t end) const {
   if ((method == 8) != member.deflated || (flags & encrypted_flags) != 0)
     fail_member(*file_, member.name, "the same method in the local header",
                 fmt::format("method {}, flags {:#x}", method, flags));
-  const bool stated = (flags & sizes_behind_flag) == 0 && stored_bytes != UINT32_MAX &&
-                      bytes != UINT32_MAX;
+  const bool stated =
+      (flags & sizes_behind_flag) == 0 && stored_bytes != UINT32_MAX && bytes != UINT32_MAX;
   if (stated && (stored_bytes != member.stored_bytes || bytes != member.bytes))
     fail_member(*file_, member.name,
                 fmt::format("a size of {} bytes, as the directory says", member.bytes),
                 fmt::format("{} in the local header", bytes));
   const uint64_t begin = local_bytes + name_bytes + extra_bytes;
   if (begin > room || member.stored_bytes > room - begin)
-    fail_member(*file_, member.name, fmt::format("a size of at most {} bytes",
-                                                 begin > room ? 0 : room - begin),
+    fail_member(*file_, member.name,
+                fmt::format("a size of at most {} bytes", begin > room ? 0 : room - begin),
                 fmt::format("{} bytes", member.stored_bytes));
   member.offset = member.header + begin;
 }
@@ -268,8 +272,7 @@ bool ZipArchive::has_right_crc(const ZipMember& member) const {
   for (uint64_t at = 0; at < content.bytes;) {
     const uint64_t n = std::min(copy_piece_bytes, content.bytes - at);
     const Window window = content.file->window(content.offset + at, n);
-    crc = ::crc32(crc, reinterpret_cast<const Bytef*>(window.bytes().data()),
-                  static_cast<uInt>(n));
+    crc = ::crc32(crc, reinterpret_cast<const Bytef*>(window.bytes().data()), static_cast<uInt>(n));
     at += n;
   }
   return crc == member.crc;

@@ -26,8 +26,8 @@ Error failure(const std::string& bytes) {
   return caught([&] { ZipArchive archive(file(bytes)); });
 }
 
-const std::vector<ZipEntry> entries = {{"m/a", "alpha"}, {"m/b", std::string(5000, 'b'), true},
-                                       {"m/empty", ""}};
+const std::vector<ZipEntry> entries = {
+    {"m/a", "alpha"}, {"m/b", std::string(5000, 'b'), true}, {"m/empty", ""}};
 
 TEST(Zip, StoredAndDeflatedMembersOfEveryForm) {
   for (const ZipForm& form : {ZipForm{}, ZipForm{.zip64 = true}, ZipForm{.comment = "a comment"},
@@ -60,15 +60,15 @@ std::string patched(bool central, size_t offset, const std::string& text,
 TEST(Zip, LyingHeadersAreRefused) {
   const std::string huge = raw(uint32_t{1} << 30);
   const std::pair<std::string, const char*> cases[] = {
-      {patched(true, 20, huge + huge), "zip_member"},           // sizes, in the directory
-      {patched(false, 18, huge + huge), "zip_member"},          // in the local header
-      {patched(true, 42, raw(0x7fffffffu)), "zip_member"},      // offset past the end
-      {patched(true, 42, raw(7u)), "zip_member"},               // offset of no header
-      {patched(false, 30, "m/x"), "zip_member"},                // another name
-      {patched(false, 8, raw(uint16_t{8})), "zip_member"},      // another method
+      {patched(true, 20, huge + huge), "zip_member"},       // sizes, in the directory
+      {patched(false, 18, huge + huge), "zip_member"},      // in the local header
+      {patched(true, 42, raw(0x7fffffffu)), "zip_member"},  // offset past the end
+      {patched(true, 42, raw(7u)), "zip_member"},           // offset of no header
+      {patched(false, 30, "m/x"), "zip_member"},            // another name
+      {patched(false, 8, raw(uint16_t{8})), "zip_member"},  // another method
       {patched(true, 10, raw(uint16_t{12})), "zip_method"},
-      {patched(true, 8, raw(uint16_t{1})), "zip_method"},       // encrypted
-      {zip({{"m/a", "1"}, {"m/a", "2"}}), "zip_member"},        // twice
+      {patched(true, 8, raw(uint16_t{1})), "zip_method"},  // encrypted
+      {zip({{"m/a", "1"}, {"m/a", "2"}}), "zip_member"},   // twice
       {zip({{"m/a", "1"}, {"../../evil", "2"}}), "unsafe_name"},
       {zip({{"/etc/passwd", "1"}}), "unsafe_name"},
       {zip({{"m/zeros", std::string(8 << 20, '\0'), true}}), "zip_limit"},
@@ -83,7 +83,8 @@ TEST(Zip, LyingHeadersAreRefused) {
 }
 
 TEST(Zip, MembersMayNotOverlap) {
-  // The second entry of the directory points at the first header, whose content is another archive's.
+  // The second entry of the directory points at the first header, whose content is another
+  // archive's.
   std::string bytes = zip({{"m/a", std::string(100, 'x')}, {"m/b", "y"}});
   const size_t first = bytes.find("PK\x01\x02");
   const size_t second = bytes.find("PK\x01\x02", first + 1);

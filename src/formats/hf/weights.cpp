@@ -20,8 +20,9 @@ constexpr std::string_view torch_index_name = "pytorch_model.bin.index.json";
 constexpr std::string_view torch_start = "pytorch_model";
 constexpr std::string_view torch_shard_extension = ".bin";
 // Files of torch.save that trainers leave beside the weights.
-constexpr std::string_view no_weights[] = {"training_args", "optimizer",     "scheduler", "scaler",
-                                           "rng_state",     "adapter_model", "consolidated"};
+constexpr std::string_view no_weights[] = {"training_args", "optimizer", "scheduler",
+                                           "scaler",        "rng_state", "adapter_model",
+                                           "consolidated"};
 
 // Weights of other kinds, by the end of the file name. They are named, never opened.
 struct OtherWeights {
@@ -46,8 +47,7 @@ using NamedSets = std::map<std::pair<std::string, uint32_t>, uint32_t>;
 NamedSets named_sets(const std::vector<std::string>& files, std::string_view extension) {
   NamedSets sets;
   for (const std::string& name : files)
-    if (const auto part = parse_part_name(name, extension))
-      ++sets[{part->prefix, part->count}];
+    if (const auto part = parse_part_name(name, extension)) ++sets[{part->prefix, part->count}];
   return sets;
 }
 
@@ -70,9 +70,10 @@ ShardSet choose_named_set(const Source& source, const std::vector<std::string>& 
           .found = fmt::format("{} and {}", complete[0].names[0], complete[1].names[0]),
           .file = source.path()});
   const auto& [prefix, count] = sets.begin()->first;
-  fail(codes::shard_missing, {.expected = first_missing(shards_of_name(prefix, count, extension), files),
-                              .found = fmt::format("{} of {} shards", sets.begin()->second, count),
-                              .file = source.path()});
+  fail(codes::shard_missing,
+       {.expected = first_missing(shards_of_name(prefix, count, extension), files),
+        .found = fmt::format("{} of {} shards", sets.begin()->second, count),
+        .file = source.path()});
 }
 
 bool is_torch_weights(const std::string& name) {

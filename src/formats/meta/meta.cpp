@@ -1,7 +1,7 @@
-// Ranks hold slices: wq wk wv w1 w3 and the output split by rows, wo w2 by columns, the embedding by
-// columns (Llama 1, 2) or rows (Llama 3), norms whole in each. Rotary rows of wq and wk go in pairs;
-// Hugging Face has the halves one after the other. Source: meta-llama/llama-models, model.py and
-// transformers, convert_llama_weights_to_hf.py.
+// Ranks hold slices: wq wk wv w1 w3 and the output split by rows, wo w2 by columns, the embedding
+// by columns (Llama 1, 2) or rows (Llama 3), norms whole in each. Rotary rows of wq and wk go in
+// pairs; Hugging Face has the halves one after the other. Source: meta-llama/llama-models, model.py
+// and transformers, convert_llama_weights_to_hf.py.
 #include "formats/meta/meta.h"
 
 #include <fmt/format.h>
@@ -64,8 +64,7 @@ Named named(std::string_view name) {
   if (const Part* part = find_part(outer_parts, name)) return {part, std::string(part->hf)};
   if (!name.starts_with(layer_start)) return {};
   const size_t dot = name.find('.', layer_start.size());
-  const Part* part =
-      dot == name.npos ? nullptr : find_part(layer_parts, name.substr(dot + 1));
+  const Part* part = dot == name.npos ? nullptr : find_part(layer_parts, name.substr(dot + 1));
   if (!part) return {};
   return {part, fmt::format("model.{}.{}", name.substr(0, dot), part->hf)};
 }
@@ -155,18 +154,19 @@ class Reader {
   // The slices of all ranks as one tensor.
   ValuePtr joined(const Tensor& first, Split split) {
     if (split == Split::embedding)
-      split = first.shape().size() == 2 && first.shape()[1] == width_ ? Split::rows : Split::columns;
+      split =
+          first.shape().size() == 2 && first.shape()[1] == width_ ? Split::rows : Split::columns;
     if (ranks_.size() == 1 || split == Split::whole) return first.value;
     std::vector<ValuePtr> slices;
     for (const Checkpoint& rank : ranks_) {
       const Tensor* slice = rank.find(first.name);
       if (!slice || slice->shape() != first.shape() || &slice->codec() != &first.codec() ||
           slice->shape().size() != 2)
-        fail(codes::shard_mismatch, {.where = tensor_where(first.name),
-                                     .expected = fmt::format("a slice of {} in every rank",
-                                                             to_string(first.shape())),
-                                     .found = slice ? to_string(slice->shape()) : "none",
-                                     .file = rank.files.front().second->name()});
+        fail(codes::shard_mismatch,
+             {.where = tensor_where(first.name),
+              .expected = fmt::format("a slice of {} in every rank", to_string(first.shape())),
+              .found = slice ? to_string(slice->shape()) : "none",
+              .file = rank.files.front().second->name()});
       slices.push_back(slice->value);
     }
     const auto n = static_cast<int64_t>(slices.size());
@@ -192,9 +192,9 @@ class Reader {
     return tensor && !tensor->shape().empty() ? tensor->shape()[0] : 0;
   }
   void assume(std::string_view key, std::string value) {
-    add_warning(out_.warnings, Error(codes::assumed, {.where = key_where(key),
-                                                      .found = std::move(value),
-                                                      .file = params_file_}));
+    add_warning(out_.warnings,
+                Error(codes::assumed,
+                      {.where = key_where(key), .found = std::move(value), .file = params_file_}));
   }
 
   json::Value config() {

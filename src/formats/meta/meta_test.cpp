@@ -14,8 +14,10 @@ using formats_testing::stored_bytes;
 // One layer, two heads of two rows, width 4; `n` ranks.
 struct Folder : Scratch {
   explicit Folder(int n, const std::string& more = "") {
-    write("params.json", R"({"dim": 4, "n_layers": 1, "n_heads": 2, "norm_eps": 1e-05)" + more + "}");
-    for (int rank = 0; rank < n; ++rank) write(name(rank), torch_zip(dict(tensors(n)), storages(n, rank)));
+    write("params.json",
+          R"({"dim": 4, "n_layers": 1, "n_heads": 2, "norm_eps": 1e-05)" + more + "}");
+    for (int rank = 0; rank < n; ++rank)
+      write(name(rank), torch_zip(dict(tensors(n)), storages(n, rank)));
   }
   static std::string name(int rank) { return "consolidated.0" + std::to_string(rank) + ".pth"; }
   // Every element says where it stands in the whole: 10 * row + column.
@@ -28,7 +30,8 @@ struct Folder : Scratch {
   }
   static std::vector<std::pair<std::string, std::string>> tensors(int n) {
     const auto matrix = [](const char* key, int rows, int columns) {
-      return tensor({.key = key, .count = rows * columns, .size = {rows, columns}, .stride = {columns, 1}});
+      return tensor(
+          {.key = key, .count = rows * columns, .size = {rows, columns}, .stride = {columns, 1}});
     };
     return {{"layers.0.attention.wq.weight", matrix("q", 4 / n, 4)},
             {"layers.0.attention.wo.weight", matrix("o", 4, 4 / n)},

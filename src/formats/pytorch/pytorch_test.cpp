@@ -54,12 +54,13 @@ TEST(PyTorch, BothContainersAndByteOrders) {
 }
 
 TEST(PyTorch, WrappersAreTakenOffAndWhatStandsBesideIsCarriedOrListed) {
-  const std::string weights = dict({{"module._orig_mod.a", tensor()}, {"module._orig_mod.b", tensor()}});
-  const Checkpoint c = read(torch_zip(dict(
-      {{"epoch", number(3)},
-       {"optimizer", dict({{"lr", "G?PbM\xd2\xf1\xa9\xfc"}, {"exp_avg", tensor()}})},
-       {"args", object(global("argparse", "Namespace"), {{"lr", number(1)}})},
-       {"state_dict", weights}})));
+  const std::string weights =
+      dict({{"module._orig_mod.a", tensor()}, {"module._orig_mod.b", tensor()}});
+  const Checkpoint c = read(
+      torch_zip(dict({{"epoch", number(3)},
+                      {"optimizer", dict({{"lr", "G?PbM\xd2\xf1\xa9\xfc"}, {"exp_avg", tensor()}})},
+                      {"args", object(global("argparse", "Namespace"), {{"lr", number(1)}})},
+                      {"state_dict", weights}})));
   EXPECT_EQ(names(c), (Names{"a", "b"}));
   EXPECT_EQ(*c.metadata.find("src.pytorch.epoch")->as_string(), "3");
   EXPECT_EQ(*c.metadata.find("src.pytorch.optimizer.lr")->as_string(), "0.001");
@@ -73,7 +74,8 @@ TEST(PyTorch, WrappersAreTakenOffAndWhatStandsBesideIsCarriedOrListed) {
 TEST(PyTorch, TheStateDictIsFoundAtMostTwoLevelsDown) {
   const std::string w = dict({{"w", tensor()}});
   EXPECT_EQ(names(dict({{"model", dict({{"state_dict", w}})}})), (Names{"w"}));
-  EXPECT_EQ(names(dict({{"model", dict({{"net", dict({{"weights", w}})}})}})), (Names{"weights.w"}));
+  EXPECT_EQ(names(dict({{"model", dict({{"net", dict({{"weights", w}})}})}})),
+            (Names{"weights.w"}));
   EXPECT_EQ(names(dict({{"params", w}, {"params_ema", w}})), (Names{"w"}));
   EXPECT_EQ(names(dict({{"encoder", w}, {"decoder", w}})), (Names{"encoder.w", "decoder.w"}));
   // A dict that is mostly tensors is the state dict, whatever its keys.
@@ -100,8 +102,8 @@ std::string module(const std::string& type, const std::string& parameters,
 }
 
 TEST(PyTorch, ModulesOfTorchNnCountByTheirParameters) {
-  const std::string linear =
-      module(global("torch.nn.modules.linear", "Linear"), dict({{"weight", tensor()}, {"bias", "N"}}));
+  const std::string linear = module(global("torch.nn.modules.linear", "Linear"),
+                                    dict({{"weight", tensor()}, {"bias", "N"}}));
   const std::string tree = module(global("torch.nn.modules.container", "Sequential"), "}",
                                   dict({{"0", linear}, {"1", linear}}));
   EXPECT_EQ(names(tree), (Names{"0.weight", "1.weight"}));
@@ -117,9 +119,8 @@ TEST(PyTorch, ModulesOfTorchNnCountByTheirParameters) {
 
 TEST(PyTorch, ForeignObjectsAreRefusedByNameOrTakenByAttributePath) {
   const std::string own = module(global("lib", "MyLayer"), dict({{"gain", tensor()}}));
-  const std::string value =
-      dict({{"net", module(global("lib", "MyNet"), "}", dict({{"0", own}}))},
-            {"h", object(global("lib", "Holder"), {{"w", tensor()}})}});
+  const std::string value = dict({{"net", module(global("lib", "MyNet"), "}", dict({{"0", own}}))},
+                                  {"h", object(global("lib", "Holder"), {{"w", tensor()}})}});
   Error error;
   EXPECT_EQ(failure(dict({{"a", value}}), &error), &codes::pickle_object);
   EXPECT_EQ(error.found, "lib.Holder, lib.MyNet");
@@ -178,8 +179,11 @@ TEST(PyTorch, ArchivesOfOtherKindsAreNamed) {
             &codes::format_not_read);
   EXPECT_EQ(refused({{"m/version", "3"}, {"m/data/0", "1234"}}), &codes::torch_record);
   EXPECT_EQ(refused({{"data.pkl", pickle("}")}}), &codes::torch_record);
-  EXPECT_EQ(refused({{"m/data.pkl", pickle("}")}, {"m/byteorder", "middle"}}), &codes::torch_record);
-  EXPECT_EQ(io_testing::code_of([&] { read(pickle(dict({{"w", number(1)}}))); }),
+  EXPECT_EQ(refused({{"m/data.pkl", pickle("}")}, {"m/byteorder", "middle"}}),
+            &codes::torch_record);
+  EXPECT_EQ(io_testing::code_of([&] {
+              read(pickle(dict({{"w", number(1)}})));
+            }),
             &codes::torch_record);
 }
 
