@@ -12,6 +12,8 @@ namespace recast {
 namespace {
 
 constexpr int most_value_depth = 32;
+constexpr size_t text_bytes_a_node = 16;
+constexpr size_t most_key_bytes = 4096;
 constexpr std::string_view mappings[] = {"collections.OrderedDict", "collections.defaultdict",
                                          "collections.Counter"};
 
@@ -41,9 +43,11 @@ class PlainReader {
   PlainReader(const Pickle& pickle, size_t& budget) : pickle_(pickle), budget_(budget) {}
 
   std::optional<json::Value> read(PickleRef ref, int depth) {
-    if (budget_ == 0 || depth > most_value_depth) return std::nullopt;
-    --budget_;
     const PickleNode& node = pickle_[ref];
+    // Long texts count for more: one that is repeated through the memo costs the file nothing.
+    const size_t cost = 1 + node.text.size() / text_bytes_a_node;
+    if (budget_ < cost || depth > most_value_depth) return std::nullopt;
+    budget_ -= cost;
     switch (node.kind) {
       case PickleKind::none:
         return json::Value(nullptr);
@@ -94,9 +98,12 @@ class PlainReader {
   std::optional<json::Value> mapping(const PickleNode& node, int depth) {
     json::Object out;
     for (size_t i = 0; i + 1 < node.items.size(); i += 2) {
-      std::optional<json::Value> value = read(node.items[i + 1], depth + 1);
       std::string key = key_text(pickle_, node.items[i]);
-      if (!value || find_invalid_utf8(key)) return std::nullopt;
+      const size_t cost = key.size() / text_bytes_a_node;
+      if (budget_ < cost || find_invalid_utf8(key)) return std::nullopt;
+      budget_ -= cost;
+      std::optional<json::Value> value = read(node.items[i + 1], depth + 1);
+      if (!value) return std::nullopt;
       out.emplace_back(std::move(key), std::move(*value));
     }
     return json::Value(std::move(out));
@@ -172,6 +179,7 @@ std::string key_text(const Pickle& pickle, PickleRef key) {
   }
   std::string text = "(";
   for (const PickleRef item : node.items) {
+    if (text.size() > most_key_bytes) break;
     if (text.size() > 1) text += ", ";
     const PickleNode& part = pickle[item];
     if (part.kind == PickleKind::text)

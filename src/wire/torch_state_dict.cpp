@@ -12,6 +12,7 @@
 
 #include "wire/pickle_values.h"
 #include "wire/torch_tensor.h"
+#include "wire/utf8.h"
 
 namespace recast {
 namespace {
@@ -29,7 +30,12 @@ constexpr size_t value_budget =
     10'000;  // nodes of one carried value, the longest list of a trainer
 constexpr size_t all_values_budget = 1'000'000;
 constexpr size_t most_value_bytes = 64 << 10;
+// Of a container that is too long or too mixed to be one value, so many are carried one by one.
+constexpr size_t most_loose_values = 2000;
 constexpr size_t shown_names = 3;
+constexpr size_t most_tensors = 1'000'000;
+constexpr size_t most_name_bytes = 4096;
+constexpr size_t listed_keys = 50;  // of dropped things; the rest is counted
 
 std::string joined_path(std::string_view path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
@@ -77,6 +83,11 @@ class Finder {
   }
 
  private:
+  struct Dropped {
+    size_t tensors = 0;
+    std::set<std::string> objects;
+  };
+
   [[noreturn]] void fail(const ErrorCode& code, ErrorFacts facts) const {
     facts.file = file_.name;
     recast::fail(code, std::move(facts));
@@ -150,6 +161,9 @@ class Finder {
     if (depth > most_walk_depth)
       fail(codes::pickle_limit,
            {.expected = fmt::format("nested at most {} deep", most_walk_depth)});
+    if (out_.tensors.size() > most_tensors || path.size() > most_name_bytes)
+      fail(codes::pickle_limit, {.expected = fmt::format("at most {} tensors, names of {} bytes",
+                                                         most_tensors, most_name_bytes)});
     if (on_path_[ref]) return;  // a container inside itself
     on_path_[ref] = true;
     visit(ref, node, path, depth);
@@ -238,7 +252,9 @@ class Finder {
     if (is_torch_tensor(file_, node)) return void(++dropped_[top].tensors);
     if (!holds_tensor_[ref] && carry(ref, path)) return;
     const bool container = is_mapping(pickle_, node) || is_sequence(pickle_, node);
-    if (!container || depth > most_walk_depth)
+    const bool large =
+        node.items.size() > most_loose_values || out_.values.size() > most_loose_values;
+    if (!container || large || depth > most_walk_depth || path.size() > most_name_bytes)
       return void(dropped_[top].objects.insert(describe_node(pickle_, node)));
     if (walked_[ref]) return;
     walked_[ref] = true;
@@ -258,7 +274,7 @@ class Finder {
     const size_t before = budget;
     std::optional<json::Value> value = plain_value(pickle_, ref, budget);
     all_values_left_ -= before - budget;
-    if (!value) return false;
+    if (!value || find_invalid_utf8(path) || path.find('\0') != path.npos) return false;
     if (value->is_null() || (value->as_array() && value->as_array()->empty()) ||
         (value->as_object() && value->as_object()->empty()))
       return true;
@@ -267,16 +283,24 @@ class Finder {
     return true;
   }
 
+  static std::string shown(const Dropped& dropped) {
+    std::string found;
+    if (dropped.tensors == 1) found.append("a tensor");
+    if (dropped.tensors > 1) found = fmt::format("{} tensors", dropped.tensors);
+    if (dropped.objects.empty()) return found;
+    return found.append(found.empty() ? "" : ", ").append(first_names(dropped.objects));
+  }
   void list_dropped() {
+    size_t listed = 0;
     for (const auto& [key, dropped] : dropped_) {
-      std::string found = dropped.tensors == 0   ? std::string()
-                          : dropped.tensors == 1 ? std::string("a tensor")
-                                                 : fmt::format("{} tensors", dropped.tensors);
-      if (!dropped.objects.empty())
-        found.append(found.empty() ? "" : ", ").append(first_names(dropped.objects));
+      const bool last = ++listed > listed_keys;
       out_.warnings.push_back(
           Error(codes::not_carried,
-                {.where = key_where(key), .found = std::move(found), .file = file_.name}));
+                {.where = last ? std::string("further keys") : key_where(key),
+                 .found = last ? fmt::format("{} of them", dropped_.size() - listed_keys)
+                               : shown(dropped),
+                 .file = file_.name}));
+      if (last) break;
     }
   }
 
@@ -297,22 +321,19 @@ class Finder {
   void make_unique() {
     std::unordered_set<std::string> seen;
     std::unordered_map<std::string, int> count;
+    std::set<std::string> renamed;
     for (NamedNode& tensor : out_.tensors) {
       if (seen.insert(tensor.name).second) continue;
       const std::string name = tensor.name;
       int& number = count.try_emplace(name, 1).first->second;
       do tensor.name = fmt::format("{}#{}", name, ++number);
       while (!seen.insert(tensor.name).second);
-      out_.warnings.push_back(Error(
-          codes::name_twice,
-          {.where = tensor_where(name), .found = printable(tensor.name), .file = file_.name}));
+      renamed.insert(printable(tensor.name));
     }
+    if (!renamed.empty())
+      out_.warnings.push_back(
+          Error(codes::name_twice, {.found = first_names(renamed), .file = file_.name}));
   }
-
-  struct Dropped {
-    size_t tensors = 0;
-    std::set<std::string> objects;
-  };
 
   const TorchFile& file_;
   const Pickle& pickle_;

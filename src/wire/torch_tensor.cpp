@@ -16,6 +16,7 @@ namespace recast {
 namespace {
 
 constexpr size_t most_rank = 8;
+constexpr int64_t most_bytes = int64_t{8} << 40;  // strides of 0 make any size out of one element
 constexpr int most_wrappers = 16;
 
 enum class Form { plain, typed, wrapper, from_type, refused };
@@ -224,7 +225,8 @@ class Rebuilder {
 
   void check(const TorchTensor& tensor) const {
     const auto count = element_count(tensor.shape);
-    if (!count || tensor.shape.size() != tensor.stride.size())
+    const auto item = static_cast<int64_t>(tensor.dtype->bytes);
+    if (!count || *count > most_bytes / item || tensor.shape.size() != tensor.stride.size())
       fail(codes::torch_tensor, {.expected = "a possible size, and a stride for each axis",
                                  .found = fmt::format("size {}, stride {}", to_string(tensor.shape),
                                                       to_string(tensor.stride))});

@@ -49,11 +49,17 @@ bool is_big_endian(const ZipArchive& zip, const std::string& stem) {
   return order == "big";
 }
 
-void check_crc(const ZipArchive& zip, const ZipMember& member, TorchFile& out) {
-  if (zip.has_right_crc(member)) return;
+// One warning for all of them: a file that was saved without CRCs has a wrong one in every member.
+void check_crcs(const ZipArchive& zip, const std::vector<const ZipMember*>& members,
+                TorchFile& out) {
+  std::vector<const ZipMember*> wrong;
+  for (const ZipMember* member : members)
+    if (!zip.has_right_crc(*member)) wrong.push_back(member);
+  if (wrong.empty()) return;
   out.warnings.push_back(
-      Error(codes::zip_crc, {.where = fmt::format("member \"{}\"", printable(member.name)),
-                             .expected = fmt::format("CRC-32 {:08x}", member.crc),
+      Error(codes::zip_crc, {.where = fmt::format("member \"{}\"", printable(wrong[0]->name)),
+                             .expected = fmt::format("CRC-32 {:08x}", wrong[0]->crc),
+                             .found = fmt::format("another one in {} members", wrong.size()),
                              .file = out.name}));
 }
 
@@ -77,7 +83,7 @@ TorchFile read_torch_zip(std::shared_ptr<const File> file) {
 
   TorchFile out{.name = file->name()};
   const bool check_all = file->size() <= checked_archive_bytes;
-  check_crc(zip, *member, out);
+  std::vector<const ZipMember*> checked = {member};
   const ZipContent content = zip.content(*member);
   ByteReader in(content.file, content.offset, content.bytes);
   out.object = read_pickle(in, is_storage_id);
@@ -85,11 +91,12 @@ TorchFile read_torch_zip(std::shared_ptr<const File> file) {
   const std::string data = stem + "data/";
   for (const ZipMember& storage : zip.members()) {
     if (!storage.name.starts_with(data)) continue;
-    if (check_all) check_crc(zip, storage, out);
+    if (check_all) checked.push_back(&storage);
     const ZipContent bytes = zip.content(storage);
     out.storages.emplace(storage.name.substr(data.size()),
                          TorchExtent{bytes.file, bytes.offset, bytes.bytes});
   }
+  check_crcs(zip, checked, out);
   return out;
 }
 

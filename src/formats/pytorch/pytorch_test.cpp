@@ -145,6 +145,7 @@ TEST(PyTorch, LyingStoragesAndViewsAreRefused) {
       {{.type = "QInt8Storage"}, &codes::torch_dtype},
       {{.type = "NoStorage"}, &codes::torch_dtype},
       {{.offset = 1}, &codes::torch_tensor},
+      {{.size = {1 << 30, 1 << 30}, .stride = {0, 0}}, &codes::torch_tensor},
       {{.offset = -4}, &codes::torch_tensor},
       {{.offset = 5, .size = {0}, .stride = {1}}, &codes::torch_tensor},
       {{.size = {-2, -2}}, &codes::torch_tensor},
@@ -163,6 +164,31 @@ TEST(PyTorch, LyingStoragesAndViewsAreRefused) {
   EXPECT_EQ(failure("K\5"), &codes::no_state_dict);
   EXPECT_EQ(failure("}"), &codes::no_state_dict);
   EXPECT_EQ(failure(object(global("torch.jit", "ScriptModule"), {})), &codes::no_state_dict);
+}
+
+TEST(PyTorch, RepetitionThroughTheMemoCostsLittle) {
+  // Twenty lists, each twice in the next one: a million names of one tensor.
+  const auto doubled = [](const std::string& leaf) {
+    std::string bytes = leaf + "q";
+    bytes.push_back('\0');
+    for (char i = 0; i < 22; ++i)
+      bytes.append("](h").append(1, i).append("h").append(1, i).append("eq").append(1, i + 1);
+    return bytes;
+  };
+  EXPECT_EQ(failure(doubled(tensor())), &codes::pickle_limit);
+  // The same of texts beside the weights is dropped, not unrolled.
+  const Checkpoint c = read(torch_zip(
+      dict({{"log", doubled(text(std::string(5000, 'x')))}, {"model", dict({{"w", tensor()}})}})));
+  EXPECT_EQ(names(c), (Names{"w"}));
+  EXPECT_LE(c.metadata.entries().size(), 2u);
+  // A long list is dropped and listed.
+  std::string list = "](";
+  for (int i = 0; i < 20'000; ++i) list += number(i);
+  const Checkpoint long_list =
+      read(torch_zip(dict({{"order", list + "e"}, {"model", dict({{"w", tensor()}})}})));
+  EXPECT_TRUE(long_list.metadata.empty());
+  ASSERT_EQ(long_list.warnings.size(), 1u);
+  EXPECT_EQ(long_list.warnings[0].found, "a list");
 }
 
 TEST(PyTorch, ArchivesOfOtherKindsAreNamed) {
