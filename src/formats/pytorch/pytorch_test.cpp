@@ -180,7 +180,7 @@ TEST(PyTorch, RepetitionThroughTheMemoCostsLittle) {
   const Checkpoint c = read(torch_zip(
       dict({{"log", doubled(text(std::string(5000, 'x')))}, {"model", dict({{"w", tensor()}})}})));
   EXPECT_EQ(names(c), (Names{"w"}));
-  EXPECT_LE(c.metadata.entries().size(), 2u);
+  EXPECT_LE(c.metadata.entries().size(), 22u);  // no list is walked twice
   // A long list is dropped and listed.
   std::string list = "](";
   for (int i = 0; i < 20'000; ++i) list += number(i);
