@@ -1,5 +1,7 @@
 #include "wire/torch_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -39,7 +41,7 @@ bool is_torch_tar(std::string_view start) {
 // The magic number of protocol 1 has no PROTO before it: a text number, or LONG1.
 bool is_pickle(std::string_view start) {
   return (start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) ||
-         start.starts_with("L1195470370") || start.starts_with("\x8a\x0a\x6c\xfc\x9c\x46");
+         start.starts_with("L11954703714") || start.starts_with("\x8a\x0a\x6c\xfc\x9c\x46");
 }
 
 }  // namespace
@@ -57,6 +59,11 @@ TorchFile read_torch_file(std::shared_ptr<const File> file) {
   const std::string_view start = text_of(window);
   if (start.starts_with(zip_magic)) return read_torch_zip(std::move(file));
   if (is_torch_tar(start)) return read_torch_tar(std::move(file));
+  if (!is_pickle(start))
+    fail(codes::torch_record,
+         {.expected = "a zip, a pickle stream or a tar of torch.save",
+          .found = fmt::format("a file that begins with \"{}\"", printable(start.substr(0, 8))),
+          .file = file->name()});
   return read_torch_stream(std::move(file));
 }
 

@@ -211,6 +211,8 @@ TEST(PyTorch, ArchivesOfOtherKindsAreNamed) {
               read(pickle(dict({{"w", number(1)}})));
             }),
             &codes::torch_record);
+  EXPECT_EQ(io_testing::code_of([&] { read("no pickle at all"); }, &error), &codes::torch_record);
+  EXPECT_NE(error.found.find("no pickl"), std::string::npos);
 }
 
 TEST(PyTorch, AWrongCrcIsAWarning) {
