@@ -38,7 +38,8 @@ def values(folder, source):
     return {
         "to": None, "from": "hf", "quant": "q8_0", "precision": "f16", "pure": "",
         "embedding-type": "f16", "output-type": "f16", "leave-output": "", "allow-requantize": "",
-        "allow-overflow": "clamp", "allow-nonfinite": "", "model-type": "mistral",
+        "allow-overflow": "clamp", "allow-nonfinite": "", "allow-unsafe-pickle": "",
+        "model-type": "mistral",
         "model-config": str(config), "tokenizer": str(source), "no-tokenizer": "", "pre": "default",
         "context-length": "77", "rope-scaling": "linear:2", "preserve-metadata": "",
         "no-preserve-metadata": "", "metadata": "general.author=Ada",

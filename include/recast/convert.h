@@ -58,6 +58,7 @@ struct ConvertOptions {
   bool skip_disk_check = false;
 
   bool allow_requantize = false, allow_nonfinite = false;
+  bool allow_unsafe_pickle = false;        // tensors of foreign objects by attribute path
   std::string allow_overflow;              // "clamp" or "inf"
   std::string verify = "sample";           // "none", "structure", "sample", "tensors"
   std::string report;        // file that the command line stores the document in

@@ -354,7 +354,11 @@ class Assembler {
                                      ? "no tokenizer in the output, as asked"
                                      : "no tokenizer in the output: none stands beside the config");
     }
-    if (options_.preserve_metadata) restore_gguf_keys(source_, metadata);
+    if (options_.preserve_metadata) {
+      for (const auto& [key, value] : source_.metadata.entries())
+        if (key.starts_with("src.pytorch.")) metadata.set(key, value);
+      restore_gguf_keys(source_, metadata);
+    }
     if (options_.preserve_metadata)
       carry_config(config_, facts_, source_, metadata, target_.kept);
     for (const SideFile& side : source_.side_files)

@@ -195,7 +195,9 @@ class Executor {
 
   static int64_t slab_elements(const PlanItem& item, const Step& step) {
     const Codec& codec = item.value->codec();
-    const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
+    const int64_t slab =
+        std::max(static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements,
+                 item.value->good_read() / codec.block_elements * codec.block_elements);
     const int64_t row = row_length(item.value->shape());
     // Whole rows, so that a value which works by rows never sees half of one.
     if (row > 0 && row <= slab) return slab / row * row;

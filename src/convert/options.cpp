@@ -134,6 +134,9 @@ constexpr OptionRow rows[] = {
     {"allow-nonfinite", 0, "", "", "off", "Types", "quantize tensors that hold NaN or infinity", "",
      false, true, [](Options& o, Text) { o.allow_nonfinite = true; }},
 
+    {"allow-unsafe-pickle", 0, "", "", "refused", "Model",
+     "take weights out of objects of foreign classes (nothing is run)", "", false, true,
+     [](Options& o, Text) { o.allow_unsafe_pickle = true; }},
     {"model-type", 0, "as", "NAME", "detected", "Model", "architecture (recast list archs)", "",
      false, true, [](Options& o, Text v) { o.model_type = not_empty(v); }},
     {"model-config", 0, "", "FILE", "the source's", "Model",

@@ -99,7 +99,7 @@ void add_steps(Plan& plan, size_t index) {
   for (int64_t at = 0; at < item.value->elements(); at += per_step) {
     const int64_t end = std::min(item.value->elements(), at + per_step);
     const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
-    const int64_t held = std::min(end - at, std::max(slab, unit));
+    const int64_t held = std::min(end - at, std::max({slab, unit, item.value->good_read()}));
     plan.steps.push_back({index, at, end, item.file, item.offset + codec.bytes(at),
                           codec.bytes(end - at),
                           codec.bytes(held) + item.value->scratch_bytes(held)});
@@ -234,6 +234,13 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
       if (plan.manifest_file < 0 || static_cast<int>(i) < plan.manifest_file)
         plan.paths.push_back(plan.path_of(i));
   }
+  const std::vector<Finding>& seen = plan.source->warnings;
+  if (options.allow_unsafe_pickle &&
+      std::none_of(seen.begin(), seen.end(),
+                   [](const Finding& f) { return f.code == &codes::foreign_classes; }))
+    plan.request.warnings.push_back(
+        Error(codes::option_no_effect,
+              {.where = "--allow-unsafe-pickle", .found = "no weights in foreign objects"}));
   for (Finding& warning : plan.request.warnings) add_warning(plan.target.warnings, warning);
   progress.end(Stage::transform);
   return plan;

@@ -211,9 +211,12 @@ Request resolve(const ConvertOptions& options) {
   Request request{.options = options};
   if (options.source.empty()) fail(codes::missing_argument, {.expected = "SOURCE"});
   take_read_mode(request);
+  request.read.unsafe_pickle = options.allow_unsafe_pickle;
   request.source = open_source(options.source, request.read.mode);
   std::string type;
   request.to = target_format(options, type);
+  if (!request.to->lay_out)
+    fail(codes::format_not_written, {.where = fmt::format("target {}", request.to->name)});
   if (!type.empty() && !is_none(options.quant) && type != options.quant)
     fail(codes::conflicting_options,
          {.where = fmt::format("--to {} and --quant {}", options.to, options.quant)});

@@ -48,7 +48,8 @@ Content guess(const Source& source, const Format* named) {
   if (named && source.is_folder() == named->extension.empty())
     return {named, {}, "named by --from"};
   if (const Format* format = format_by_extension(source.path()); format && !source.is_folder())
-    return {format, {}, fmt::format("extension {} alone", format->extension)};
+    return {format, {},
+            fmt::format("extension {} alone", source.path().substr(source.path().rfind('.')))};
   return {};
 }
 

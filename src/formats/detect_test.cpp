@@ -85,11 +85,11 @@ TEST(Detect, FilesThatAreSomethingElseAreNamed) {
 
 TEST(Detect, FormatsWithoutAReaderAreNamed) {
   Scratch scratch;
-  std::string zip = "PK\x03\x04" + std::string(22, '\0') + std::string("\x10\0\0\0", 4);
-  zip += "archive/data.pkl";
+  std::string zip = "PK\x03\x04" + std::string(22, '\0') + std::string("\x05\0\0\0", 4);
+  zip += "w.npy";
   const std::pair<std::string, const char*> files[] = {
-      {zip, "PyTorch"},
-      {"\x80\x02}q\x01.", "PyTorch"},
+      {zip, "NumPy archive"},
+      {"\x1f\x8b\x08", "gzip"},
       {std::string("\x1c\0\0\0TFL3xxxx", 12), "TFLite"},
       {std::string("\x1c\0\0\0ORTMxxxx", 12), "ORT"},
       {std::string("\x08\x08\x12\x07pytorch", 11), "ONNX"},
@@ -111,7 +111,7 @@ TEST(Detect, FoldersOfOtherToolsAreNamed) {
       {{"latest_checkpointed_iteration.txt", "config.json"}, "Megatron"},
       {{".metadata", "__0_0.distcp"}, "distributed"},
       {{"saved_model.pb"}, "SavedModel"},
-      {{"params.json", "consolidated.00.pth"}, "original"},
+      {{"params.json", "consolidated.safetensors"}, "original"},
   };
   for (const auto& [names, kind] : folders) {
     Scratch scratch;

@@ -10,14 +10,15 @@
 namespace recast {
 namespace {
 
-constexpr std::string_view pytorch = "PyTorch checkpoint", npz = "NumPy archive",
+constexpr std::string_view npz = "NumPy archive",
                            onnx = "ONNX model", tflite = "TFLite model", ort = "ORT model",
                            ggml = "legacy GGML model", savedmodel = "TensorFlow SavedModel",
                            keras = "Keras HDF5 model", megatron = "Megatron checkpoint",
                            peft = "PEFT adapter", mlx_adapter = "MLX adapter",
                            distributed = "PyTorch distributed checkpoint", zip = "zip archive",
                            numpy = "NumPy array", original = "checkpoint under its original names",
-                           mlx = "MLX model", torchscript = "TorchScript model";
+                           mlx = "MLX model", torchscript = "TorchScript model",
+                           gzip = "gzip archive";
 
 struct Magic {
   size_t offset;
@@ -27,6 +28,7 @@ struct Magic {
 constexpr Magic magics[] = {
     {4, "TFL3", tflite}, {4, "ORTM", ort},  {0, "lmgg", ggml},       {0, "fmgg", ggml},
     {0, "tjgg", ggml},   {0, "algg", ggml}, {0, "\x93NUMPY", numpy}, {0, "\x89HDF\r\n", keras},
+    {0, "\x1f\x8b", gzip},
 };
 
 struct Spelling {
@@ -35,7 +37,6 @@ struct Spelling {
   std::string_view name;
 };
 constexpr Spelling spellings[] = {
-    {"pytorch torch pt pickle bin", ".pt .pth .bin .ckpt", pytorch},
     {"torchscript", "", torchscript},
     {"onnx", ".onnx", onnx},
     {"ort", ".ort", ort},
@@ -66,7 +67,6 @@ constexpr FolderRow folders[] = {
     {{"mp_rank_", ""}, {}, megatron, true},
     {{".metadata", ""}, {"__", ".distcp"}, distributed, false},
     {{"saved_model.pb", ""}, {}, savedmodel, true},
-    {{"params.json", ""}, {"consolidated", ".pth"}, original, true},
     {{"params.json", ""}, {"consolidated", ".safetensors"}, original, true},
     {{"weights.", ".npz"}, {}, mlx, false},
     {{"", ".onnx"}, {}, onnx, true},
@@ -77,27 +77,19 @@ bool matches(std::string_view name, Mark mark) {
          name.ends_with(mark.end);
 }
 
-// A torch.save archive and an .npz are both zips: the name of the first member tells.
+// By the name of the first member. Archives of torch.save are not foreign.
 std::string_view zip_kind(std::string_view start) {
   uint16_t length = 0;
   if (start.size() < 30) return zip;
   std::memcpy(&length, start.data() + 26, sizeof length);
   const std::string_view member = start.substr(30, length);
-  if (member.ends_with(".npy")) return npz;
-  const bool torch = member.ends_with("/data.pkl") || member.ends_with("/byteorder") ||
-                     member.ends_with("/version") || member.ends_with("/.format_version") ||
-                     member.find("/data/") != std::string_view::npos;
-  return torch ? pytorch : zip;
+  return member.ends_with(".npy") ? npz : zip;
 }
 
 // A ModelProto begins with its ir_version, a small varint, and goes on with a string or the graph.
 bool looks_like_onnx(std::string_view start) {
   return start.size() > 3 && start[0] == 0x08 && start[1] > 0 && start[1] < 32 &&
          (start[2] == 0x12 || start[2] == 0x1a || start[2] == 0x3a || start[2] == 0x42);
-}
-
-bool looks_like_pickle(std::string_view start) {
-  return start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5;
 }
 
 }  // namespace
@@ -110,7 +102,6 @@ std::optional<Foreign> find_foreign_file(const File& file) {
     if (start.size() > magic.offset && start.substr(magic.offset).starts_with(magic.bytes))
       return Foreign{magic.name, "magic bytes"};
   if (start.starts_with("PK\x03\x04")) return Foreign{zip_kind(start), "zip archive"};
-  if (looks_like_pickle(start)) return Foreign{pytorch, "pickle opcodes"};
   if (looks_like_onnx(start)) return Foreign{onnx, "protobuf with an ir_version"};
   return std::nullopt;
 }

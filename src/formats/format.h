@@ -14,6 +14,7 @@ namespace recast {
 
 struct ReadOptions {
   ReadMode mode = ReadMode::mapped;
+  bool unsafe_pickle = false;  // weights inside objects of foreign classes, by attribute path
 };
 
 struct WriteOptions {
@@ -76,7 +77,7 @@ struct Format {
   std::string_view name;
   std::string_view aliases;    // blank separated
   std::string_view on_disk;    // one line for `list formats`
-  std::string_view extension;  // ".gguf"; empty for folders
+  std::string_view extension;  // ".gguf"; empty for folders; several, blank separated, if only read
   Convention convention;
   bool holds_tokenizer;        // the container itself needs one
   bool holds_config;           // ... or the model's config
@@ -94,7 +95,8 @@ struct Format {
   Checkpoint (*read_config)(std::shared_ptr<const Source>) = nullptr;
   // Whether values of this codec can be written; the format's own name for it, empty when not.
   std::string_view (*type_name)(const Codec&) = nullptr;
-  // Places every byte. Requires: the checkpoint is in `convention`, all codecs storable.
+  // Places every byte; null: the format is not written. Requires: the checkpoint is in
+  // `convention`, all codecs storable.
   Layout (*lay_out)(const Checkpoint&, const WriteOptions&) = nullptr;
 };
 

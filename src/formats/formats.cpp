@@ -3,6 +3,8 @@
 #include "formats/format.h"
 #include "formats/gguf/gguf.h"
 #include "formats/hf/hf.h"
+#include "formats/meta/meta.h"
+#include "formats/pytorch/pytorch.h"
 #include "formats/safetensors/safetensors.h"
 #include "formats/spelling.h"
 
@@ -13,6 +15,8 @@ constexpr const Format* table[] = {
     &formats::gguf,
     &formats::hf,
     &formats::safetensors,
+    &formats::pytorch,
+    &formats::meta,
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "codec/codecs.h"
 #include "formats/part_name.h"
 #include "formats/tensor_sums.h"
+#include "formats/torch_weights.h"
 #include "tensor/lazy_ops.h"
 #include "wire/safetensors.h"
 #include "wire/safetensors_index.h"
@@ -148,14 +149,15 @@ ShardSet shards_of_index(const Source& source, const std::string& index) {
   return {{names.begin(), names.end()}, index};
 }
 
-ShardSet shards_of_name(std::string_view prefix, uint32_t count) {
+ShardSet shards_of_name(std::string_view prefix, uint32_t count, std::string_view extension) {
   ShardSet set;
   for (uint32_t number = 1; number <= count; ++number)
-    set.names.push_back(part_file_name(prefix, number, count, safetensors_extension));
+    set.names.push_back(part_file_name(prefix, number, count, extension));
   return set;
 }
 
-void read_shards(const Source& source, const ShardSet& set, Checkpoint& checkpoint) {
+void read_shards(const Source& source, const ShardSet& set, const ReadOptions& options,
+                 Checkpoint& checkpoint) {
   std::vector<std::string> sums;
   std::vector<size_t> first;
   for (const std::string& name : set.names) {
@@ -164,7 +166,10 @@ void read_shards(const Source& source, const ShardSet& set, Checkpoint& checkpoi
       fail(codes::shard_missing,
            {.expected = printable(name), .found = "no such file", .file = source.path()});
     first.push_back(checkpoint.tensors.size());
-    read_shard(name, std::move(file), checkpoint, sums);
+    if (set.torch)
+      read_torch_weights(name, std::move(file), options, checkpoint);
+    else
+      read_shard(name, std::move(file), checkpoint, sums);
   }
   Homes homes;
   for (size_t shard = 0, i = 0; i < checkpoint.tensors.size(); ++i) {
@@ -176,7 +181,8 @@ void read_shards(const Source& source, const ShardSet& set, Checkpoint& checkpoi
     const auto file = source.open(std::string_view(set.index));
     const ShardIndex index = read_shard_index(*file);
     check_index(set, index, file->name(), homes);
-    check_total_size(index, file->name(), checkpoint);
+    // Of pickles the sum counts a storage once that several tensors share.
+    if (!set.torch) check_total_size(index, file->name(), checkpoint);
     checkpoint.files.emplace_back(set.index, file);
   }
   if (sums.size() == set.names.size()) {

@@ -7,8 +7,8 @@
 
 #include "formats/format.h"
 
-// Safetensors files as the weights of a model: one file, or shards with or without an index. Both
-// the folder format and the bare format read and write them.
+// Files as the weights of a model: one, or shards with or without an index; safetensors, or files of
+// torch.save, which are only read. Both the folder format and the bare formats use them.
 namespace recast {
 
 inline constexpr std::string_view safetensors_extension = ".safetensors";
@@ -17,17 +17,20 @@ inline constexpr std::string_view safetensors_extension = ".safetensors";
 struct ShardSet {
   std::vector<std::string> names;  // in order; one for an unsharded model
   std::string index;               // name of the index file, empty when there is none
+  bool torch = false;              // files of torch.save instead of safetensors
 };
 // The shards that an index names, sorted. Throws what read_shard_index throws.
 ShardSet shards_of_index(const Source& source, const std::string& index);
 // All `count` files of a set that is known by its names alone.
-ShardSet shards_of_name(std::string_view prefix, uint32_t count);
+ShardSet shards_of_name(std::string_view prefix, uint32_t count,
+                        std::string_view extension = safetensors_extension);
 
 // Appends tensors, metadata (the first shard that has a key wins) and files to the checkpoint.
 // Tensors come in the order of the files. Throws shard_missing, shard_duplicate, shard_mismatch
 // when a tensor is not in the shard that the index names or in none, and what
-// read_safetensors_header throws; a wrong total_size is a warning.
-void read_shards(const Source& source, const ShardSet& set, Checkpoint& checkpoint);
+// read_safetensors_header or read_torch_weights throws; a wrong total_size is a warning.
+void read_shards(const Source& source, const ShardSet& set, const ReadOptions& options,
+                 Checkpoint& checkpoint);
 
 // Appends to the layout: STEM.safetensors, or, above options.shard_size bytes of tensors,
 // STEM.safetensors.index.json and STEM-00001-of-0000N.safetensors. Tensors fill the shards in their

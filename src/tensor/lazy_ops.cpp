@@ -75,6 +75,7 @@ class Reshape final : public Value {
     return input_->fetch(begin, end, losses);
   }
   std::optional<Extent> extent() const override { return input_->extent(); }
+  int64_t good_read() const override { return input_->good_read(); }
   uint64_t scratch_bytes(int64_t n) const override { return input_->scratch_bytes(n); }
   const ValuePtr& input() const { return input_; }
 
@@ -93,6 +94,7 @@ class Slice final : public Value {
   Window fetch(int64_t begin, int64_t end, FloatCensus& losses) const override {
     return input_->fetch(first_ + begin, first_ + end, losses);
   }
+  int64_t good_read() const override { return input_->good_read(); }
   uint64_t scratch_bytes(int64_t n) const override { return input_->scratch_bytes(n); }
   const ValuePtr& input() const { return input_; }
   int64_t first() const { return first_; }
@@ -288,6 +290,7 @@ class Cast final : public Value {
       out += codec().bytes(n);
     }
   }
+  int64_t good_read() const override { return input_->good_read(); }
   uint64_t scratch_bytes(int64_t n) const override {
     return static_cast<uint64_t>(tile_) * sizeof(float) + input_->scratch_bytes(n);
   }
@@ -316,6 +319,7 @@ class Map final : public Value {
     function_(tile.data(), end - begin);
     std::memcpy(destination.data(), tile.data(), destination.size());
   }
+  int64_t good_read() const override { return input_->good_read(); }
   uint64_t scratch_bytes(int64_t n) const override {
     return static_cast<uint64_t>(n) * sizeof(float) + input_->scratch_bytes(n);
   }

@@ -48,6 +48,10 @@ class Value {
   // needs no bytes of its own.
   virtual bool is_zero() const { return false; }
 
+  // Elements that a read should better ask for, where small reads cost much more: a matrix that is
+  // turned visits every row of its input each time. 0: any number does.
+  virtual int64_t good_read() const { return 0; }
+
   // Anonymous memory that a read or fetch of `n` elements may hold beside the destination.
   virtual uint64_t scratch_bytes(int64_t n) const = 0;
 

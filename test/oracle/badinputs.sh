@@ -13,5 +13,5 @@ python3 "$shared/badinputs/make_bad_inputs.py" "$folder/in" > "$folder/log"
 limit=4096
 ! grep -q __asan_init "$recast" || limit=0
 python3 "$shared/badinputs/run_bad_inputs.py" "$folder/in" --jobs 2 --as-mb $limit \
-  --formats "${BAD_FORMATS:-safetensors,gguf,hf,tokenizer}" \
+  --formats "${BAD_FORMATS:-safetensors,gguf,hf,pytorch,tokenizer}" \
   --cmd "$recast convert {in} -o {out} -t {to} --force" --validate-cmd "$recast validate {in}"

@@ -25,11 +25,11 @@ REFS = peers.SHARED / "refs"
 # A new family is one line.
 FAMILIES = {
     "llama": ["llama", "llama-tied-llama3rope", "llama-bias", "llama-mha-yarn", "llama-linear",
-              "llama-sharded", "llama-256", "llama-2048"],
+              "llama-sharded", "llama-256", "llama-2048", "llama-bin-v4"],
     "mistral": ["mistral", "mistral-swa", "mistral-tekken"],
     "qwen2": ["qwen2", "qwen2-256", "qwen2-tied"],
     "phi3": ["phi3", "phi3-longrope", "phi3-longrope-long"],
-    "gpt2": ["gpt2"],
+    "gpt2": ["gpt2", "gpt2-bin-v4"],
     "gemma": ["gemma"],
     "gemma2": ["gemma2", "gemma2-qpas", "gemma2-256"],
     "gemma3": ["gemma3"],
@@ -55,7 +55,7 @@ FAMILIES = {
     "smollm3": ["smollm3"],
     "ernie": ["ernie4_5"],
     "nemotron": ["nemotron"],
-    "bert": ["bert", "bert-mlm", "roberta", "modernbert"],
+    "bert": ["bert", "bert-mlm", "bert-bin-v4", "roberta", "modernbert"],
     "mamba": ["mamba"],
     "t5": ["t5"],
 }
@@ -73,9 +73,9 @@ ROUNDED = {"mamba": "*.ssm_a"}
 # What a GGUF does not hold: the pooler and the heads of pre-training of an encoder, and the positions
 # before the padding token.
 LOST = {"bert*": ["pooler.*", "cls.*"], "roberta": ["pooler.*", "*position_embeddings.weight"]}
-ENCODERS = {"bert", "bert-mlm", "roberta", "modernbert"}
+ENCODERS = {"bert", "bert-mlm", "bert-bin-v4", "roberta", "modernbert"}
 # The library's recipe computes logits of decoders; the bytes and keys are compared all the same.
-NOT_RUN = {**{c: "an encoder" for c in ("bert", "bert-mlm", "roberta", "modernbert", "t5")},
+NOT_RUN = {**{c: "an encoder" for c in ("bert", "bert-mlm", "bert-bin-v4", "roberta", "modernbert", "t5")},
            "deepseek_v2": "llama.cpp loads it only with 26 or 27 layers"}
 # Families whose code is not part of transformers.
 NO_CLASS = {"minicpm": "custom code", "internlm2": "custom code"}
@@ -231,6 +231,9 @@ def folder_tensors(folder):
     for path in sorted(pathlib.Path(folder).glob("*.safetensors")):
         if path.name != "logits.safetensors":
             tensors.update(load_torch(path))
+    for path in sorted(pathlib.Path(folder).glob("*.bin")):
+        import torch
+        tensors.update(torch.load(path, weights_only=True))
     return tensors
 
 

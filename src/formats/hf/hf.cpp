@@ -21,7 +21,8 @@ std::string probe(const Source& source) {
   if (std::binary_search(names.begin(), names.end(), "config.json"))
     return "folder with config.json";
   const auto weights = std::find_if(names.begin(), names.end(), [](const std::string& name) {
-    return name.ends_with(safetensors_extension) || name.ends_with(".safetensors.index.json");
+    return name.ends_with(safetensors_extension) || name.ends_with(".safetensors.index.json") ||
+           (name.starts_with("pytorch_model") && name.ends_with(".bin"));
   });
   return weights == names.end() ? "" : "folder with " + printable(*weights);
 }
@@ -38,7 +39,7 @@ std::string model_name(const Source& source) {
   return folder.substr(folder.rfind("--") + 2);
 }
 
-Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
+Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options) {
   Checkpoint checkpoint;
   checkpoint.convention = Convention::hf;
   checkpoint.name = model_name(*source);
@@ -55,7 +56,7 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
                        .found = printable(fmt::format("{}", fmt::join(weights.ignored, ", "))),
                        .file = source->path()}));
   find_side_files(*source, checkpoint);
-  read_shards(*source, weights.set, checkpoint);
+  read_shards(*source, weights.set, options, checkpoint);
   checkpoint.files.insert(checkpoint.files.begin(), {"config.json", source->find("config.json")});
   for (const SideFile& side : checkpoint.side_files)
     checkpoint.files.emplace_back(side.name, side.file);

@@ -6,6 +6,7 @@
 
 #include "formats/formats_testing.h"
 #include "wire/json.h"
+#include "wire/torch_testing.h"
 
 namespace recast {
 namespace {
@@ -131,6 +132,35 @@ TEST(Hf, OneSetOfWeightsIsChosen) {
   EXPECT_EQ(other.code(), &codes::weights_ambiguous);
 }
 
+TEST(Hf, PickleWeightsAreReadWhereThereAreNoOthers) {
+  using namespace torch_testing;
+  const auto weights = [](const char* name) { return torch_zip(dict({{name, tensor()}})); };
+  Folder single;
+  single.write("pytorch_model.bin", weights("a"));
+  single.write("training_args.bin", "never opened");
+  single.write("optimizer.pt", "never opened");
+  single.write("logits.safetensors", one_tensor("recorded"));
+  EXPECT_EQ(single.read().tensors.at(0).name, "a");
+  EXPECT_TRUE(single.read().warnings.empty());
+
+  Folder shards;
+  shards.write("pytorch_model-00001-of-00002.bin", weights("a"));
+  Error error;
+  EXPECT_EQ(shards.code(&error), &codes::shard_missing);
+  EXPECT_EQ(error.expected, "pytorch_model-00002-of-00002.bin");
+  shards.write("pytorch_model-00002-of-00002.bin", weights("b"));
+  EXPECT_EQ(shards.read().tensors.size(), 2u);
+  shards.write("pytorch_model.bin.index.json",
+               R"({"weight_map": {"a": "../pytorch_model-00001-of-00002.bin"}})");
+  EXPECT_EQ(shards.code(), &codes::unsafe_name);
+
+  Folder other;
+  other.write("weights.pth", weights("a"));
+  EXPECT_EQ(other.read().tensors.size(), 1u);
+  other.write("more.pt", weights("b"));
+  EXPECT_EQ(other.code(), &codes::weights_ambiguous);
+}
+
 TEST(Hf, TwoCompleteSetsOfShardsAreAmbiguousAndAPartOfOneIsStale) {
   Folder folder;
   folder.with_shards();
@@ -143,8 +173,8 @@ TEST(Hf, TwoCompleteSetsOfShardsAreAmbiguousAndAPartOfOneIsStale) {
 TEST(Hf, WeightsWithoutAReaderAreNamed) {
   Folder empty;
   EXPECT_EQ(empty.code(), &codes::weights_missing);
-  for (const char* name : {"pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pth",
-                           "tf_model.h5", "consolidated.safetensors"}) {
+  for (const char* name : {"tf_model.h5", "consolidated.safetensors", "consolidated.00.pth",
+                           "adapter_model.bin"}) {
     Folder folder;
     folder.write(name, "never opened");
     Error error;

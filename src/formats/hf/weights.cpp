@@ -7,12 +7,22 @@
 #include <map>
 
 #include "formats/part_name.h"
+#include "formats/spelling.h"
+#include "formats/torch_weights.h"
 
 namespace recast::hf {
 namespace {
 
 constexpr std::string_view single_name = "model.safetensors";
 constexpr std::string_view index_name = "model.safetensors.index.json";
+constexpr std::string_view torch_single_name = "pytorch_model.bin";
+constexpr std::string_view torch_index_name = "pytorch_model.bin.index.json";
+constexpr std::string_view torch_start = "pytorch_model";
+constexpr std::string_view torch_shard_extension = ".bin";
+// Files of torch.save that trainers leave beside the weights.
+constexpr std::string_view no_weights[] = {"training_args", "optimizer", "scheduler",
+                                           "scaler",        "rng_state", "adapter_model",
+                                           "consolidated"};
 
 // Weights of other kinds, by the end of the file name. They are named, never opened.
 struct OtherWeights {
@@ -20,12 +30,8 @@ struct OtherWeights {
 };
 constexpr OtherWeights other_weights[] = {
     {"consolidated", ".safetensors", "weights under their original names"},
-    {"consolidated", ".pth", "original pickle weights"},
-    {"pytorch_model", ".bin", "pickle weights"},
-    {"", ".bin", "pickle weights"},
-    {"", ".pth", "pickle weights"},
-    {"", ".pt", "pickle weights"},
-    {"", ".ckpt", "pickle weights"},
+    {"consolidated", ".pth", "weights under their original names"},
+    {"adapter_model", ".bin", "an adapter"},
     {"", ".h5", "Keras weights"},
     {"", ".msgpack", "Flax weights"},
     {"", ".npz", "NumPy weights"},
@@ -38,11 +44,10 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 // Sets of shards by (prefix, count), with how many of their files are there.
 using NamedSets = std::map<std::pair<std::string, uint32_t>, uint32_t>;
 
-NamedSets named_sets(const std::vector<std::string>& files) {
+NamedSets named_sets(const std::vector<std::string>& files, std::string_view extension) {
   NamedSets sets;
   for (const std::string& name : files)
-    if (const auto part = parse_part_name(name, safetensors_extension))
-      ++sets[{part->prefix, part->count}];
+    if (const auto part = parse_part_name(name, extension)) ++sets[{part->prefix, part->count}];
   return sets;
 }
 
@@ -51,11 +56,13 @@ std::string first_missing(const ShardSet& set, const std::vector<std::string>& f
                        [&](const std::string& name) { return !contains(files, name); });
 }
 
-ShardSet choose_named_set(const Source& source, const std::vector<std::string>& files) {
-  const NamedSets sets = named_sets(files);
+// Requires: some of the files are named so.
+ShardSet choose_named_set(const Source& source, const std::vector<std::string>& files,
+                          std::string_view extension) {
+  const NamedSets sets = named_sets(files, extension);
   std::vector<ShardSet> complete;
   for (const auto& [key, found] : sets)
-    if (found == key.second) complete.push_back(shards_of_name(key.first, key.second));
+    if (found == key.second) complete.push_back(shards_of_name(key.first, key.second, extension));
   if (complete.size() == 1) return complete.front();
   if (complete.size() > 1)
     fail(codes::weights_ambiguous,
@@ -63,13 +70,42 @@ ShardSet choose_named_set(const Source& source, const std::vector<std::string>& 
           .found = fmt::format("{} and {}", complete[0].names[0], complete[1].names[0]),
           .file = source.path()});
   const auto& [prefix, count] = sets.begin()->first;
-  fail(codes::shard_missing, {.expected = first_missing(shards_of_name(prefix, count), files),
-                              .found = fmt::format("{} of {} shards", sets.begin()->second, count),
-                              .file = source.path()});
+  fail(codes::shard_missing,
+       {.expected = first_missing(shards_of_name(prefix, count, extension), files),
+        .found = fmt::format("{} of {} shards", sets.begin()->second, count),
+        .file = source.path()});
 }
 
-[[noreturn]] void fail_without_safetensors(const Source& source,
-                                           const std::vector<std::string>& names) {
+bool is_torch_weights(const std::string& name) {
+  const size_t dot = std::min(name.rfind('.'), name.size());
+  return is_spelled(name.substr(dot), torch_extensions) &&
+         std::none_of(std::begin(no_weights), std::end(no_weights),
+                      [&](std::string_view start) { return name.starts_with(start); });
+}
+
+bool has_usual_torch_name(const std::string& name) {
+  return name == torch_index_name ||
+         (name.starts_with(torch_start) && name.ends_with(torch_shard_extension));
+}
+
+// The weights among files of torch.save; no names when there are none.
+ShardSet choose_torch(const Source& source, const std::vector<std::string>& names) {
+  if (contains(names, torch_single_name)) return {{std::string(torch_single_name)}, {}};
+  if (contains(names, torch_index_name))
+    return shards_of_index(source, std::string(torch_index_name));
+  std::vector<std::string> files;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(files), is_torch_weights);
+  if (!named_sets(files, torch_shard_extension).empty())
+    return choose_named_set(source, files, torch_shard_extension);
+  if (files.size() > 1)
+    fail(codes::weights_ambiguous, {.expected = std::string(torch_single_name),
+                                    .found = fmt::format("{} and {}", files[0], files[1]),
+                                    .file = source.path()});
+  return {std::move(files), {}};
+}
+
+[[noreturn]] void fail_without_weights(const Source& source,
+                                       const std::vector<std::string>& names) {
   for (const OtherWeights& other : other_weights)
     for (const std::string& name : names)
       if (name.starts_with(other.start) && name.ends_with(other.end))
@@ -79,17 +115,24 @@ ShardSet choose_named_set(const Source& source, const std::vector<std::string>& 
   fail(codes::weights_missing, {.expected = std::string(single_name), .file = source.path()});
 }
 
+ShardSet require_torch(const Source& source, const std::vector<std::string>& names) {
+  ShardSet set = choose_torch(source, names);
+  if (set.names.empty()) fail_without_weights(source, names);
+  set.torch = true;
+  return set;
+}
+
 ShardSet choose_set(const Source& source, const std::vector<std::string>& names,
                     const std::vector<std::string>& files) {
   if (contains(names, single_name)) return {{std::string(single_name)}, {}};
   if (contains(names, index_name)) return shards_of_index(source, std::string(index_name));
-  if (files.empty()) fail_without_safetensors(source, names);
-  if (!named_sets(files).empty()) return choose_named_set(source, files);
+  if (files.empty()) return require_torch(source, names);
+  if (!named_sets(files, safetensors_extension).empty())
+    return choose_named_set(source, files, safetensors_extension);
   // Weights under their usual pickle name are the model; a safetensors file of another name beside
   // them is something else, such as recorded outputs.
-  for (const std::string& name : names)
-    if (name.starts_with("pytorch_model") && name.ends_with(".bin"))
-      fail_without_safetensors(source, names);
+  if (std::any_of(names.begin(), names.end(), has_usual_torch_name))
+    return require_torch(source, names);
   if (files.size() == 1) return {files, {}};
   fail(codes::weights_ambiguous, {.expected = std::string(single_name),
                                   .found = fmt::format("{} and {}", files[0], files[1]),
@@ -106,6 +149,7 @@ Weights choose_weights(const Source& source) {
         !name.starts_with("adapter_model"))
       files.push_back(name);
   Weights weights{choose_set(source, names, files), {}};
+  if (weights.set.torch) return weights;
   for (const std::string& name : files)
     if (!contains(weights.set.names, name)) weights.ignored.push_back(name);
   // An index beside the single file is checked when it speaks of that file, stale when it does not.

@@ -55,13 +55,13 @@ std::string model_name(const std::string& file_name) {
                              : stem_of(file_name, safetensors_extension);
 }
 
-Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
+Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options) {
   Checkpoint checkpoint;
   checkpoint.convention = Convention::hf;
   checkpoint.name = model_name(source->base_name());
   read_configs(*source, checkpoint);
   if (!checkpoint.config.is_null()) find_side_files(*source, checkpoint);
-  read_shards(*source, find_shards(*source), checkpoint);
+  read_shards(*source, find_shards(*source), options, checkpoint);
   return checkpoint;
 }
 

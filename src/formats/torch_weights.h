@@ -1,0 +1,18 @@
+#pragma once
+
+#include "formats/format.h"
+
+// A file of torch.save as weights of a model. Both the bare format and the model folder read them.
+namespace recast {
+
+// Blank separated, as files of torch.save are called.
+inline constexpr std::string_view torch_extensions = ".pt .pth .bin .ckpt";
+
+// Appends the tensors of the file to the checkpoint, and plain values beside them as metadata
+// `src.pytorch.KEY` in JSON (the first file that has a key wins); the file itself and its warnings
+// too. Weights stay where they are: a tensor without gaps is an extent, another one a view of what
+// it spans. Throws what read_torch_file, find_state_dict and rebuild_tensor throw.
+void read_torch_weights(const std::string& name, std::shared_ptr<const File> file,
+                        const ReadOptions& options, Checkpoint& checkpoint);
+
+}  // namespace recast
