@@ -5,7 +5,7 @@
 // The families, one file of data each; architectures.cpp lists them.
 namespace recast {
 
-extern const Architecture llama, mistral, mixtral, qwen2, qwen2_moe, qwen3, qwen3_moe, phi, phi3,
+extern const Architecture llama, mistral, mixtral, qwen2, qwen2_moe, qwen2_vl, qwen3, qwen3_moe, phi, phi3,
     gemma, gemma2, gemma3, gpt2, gpt_bigcode, gpt_neox, gptj, falcon, bloom, opt, bert, roberta,
     modernbert, stablelm, starcoder2, minicpm, minicpm3, olmo, olmo2, olmo3, olmoe, cohere, cohere2,
     granite, granitemoe, granitemoeshared, deepseek_v2, deepseek_v3, gpt_oss, llama4, internlm2,

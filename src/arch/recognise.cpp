@@ -105,10 +105,12 @@ json::Value language_config(const json::Value& config) {
   const json::Value* text = config.is_object() ? language_member(config) : nullptr;
   if (!text) return config;
   json::Value out = *text;
-  for (const std::string_view key :
-       {"bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "dtype",
-        "torch_dtype", "vocab_size", "_name_or_path"})
+  for (const std::string_view key : {"bos_token_id", "eos_token_id", "pad_token_id", "dtype",
+                                     "torch_dtype", "vocab_size", "_name_or_path"})
     if (const json::Value* value = config.find(key); value && !out.find(key)) out.set(key, *value);
+  // The head belongs to the outer model, whatever the default of the inner class is.
+  if (const json::Value* tied = config.find("tie_word_embeddings"); tied && tied->as_bool())
+    out.set("tie_word_embeddings", *tied);
   return out;
 }
 

@@ -77,7 +77,8 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
     if (!type) bad_rope(file, key, value, "a name");
     // "su" and phi-3's "yarn" were the first names of longrope.
     const bool longrope = *type == "su" || (*type == "yarn" && model.arch->gguf_original_context);
-    rope.type = longrope ? "longrope" : *type;
+    // The sections of "mrope" are a member of their own; the frequencies are the usual ones.
+    rope.type = longrope ? "longrope" : *type == "mrope" ? "default" : *type;
   } else if (key == "long_factor") {
     rope.long_factor = numbers(file, key, value);
   } else if (key == "short_factor") {
