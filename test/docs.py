@@ -2,12 +2,12 @@
 
 - A relative link leads to a file or folder, "#..." to a heading of it.
 - A table behind "<!-- table: NAME -->" is what recast list NAME prints, with the columns that its
-  head names; with --tables the tables are printed as they should be.
+  head names; with --tables the tables are printed as they should be, with --write the pages get them.
 - A ```cpp block begins with "// PATH"; the rest of it stands in that file word for word.
 - A path of this repository between backticks exists, and so does a script in a table of tests.
 - In a ```sh block every recast command is one that readme.py runs: it stands behind "$ ".
 
-usage: RECAST=build/release/recast docs.py [--tables] ROOT
+usage: RECAST=build/release/recast docs.py [--tables | --write] ROOT
 """
 import json
 import os
@@ -23,6 +23,7 @@ TABLES = {
     "types": {"Type": "name", "Bits a weight": "bits_per_weight", "Values in a block": "block",
               "Bytes of a block": "bytes", "Written from floats": "encode", "In": "targets"},
     "archs": {"Architecture": "name", "In GGUF": "gguf", "Classes": "classes"},
+    "archs in gguf": {"Architecture": "name", "Not held": "lost", "Ignored or refused": "limits"},
 }
 
 
@@ -30,12 +31,12 @@ def cell(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ("; " if any(", " in str(v) for v in value) else ", ").join(map(str, value))
     return str(value)
 
 
 def table(program, name):
-    rows = json.loads(subprocess.check_output([program, "list", name, "--json"]))
+    rows = json.loads(subprocess.check_output([program, "list", name.split()[0], "--json"]))
     columns = TABLES[name]
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(cell(row[key]) for key in columns.values()) + " |" for row in rows]
@@ -62,8 +63,18 @@ def bad_links(page, text):
             yield f"no heading {target}"
 
 
+TABLE = re.compile(r"^<!-- table: ([\w ]+) -->\n((?:\|.*\n)*)", re.M)
+
+
+def write_tables(program, pages):
+    for page in pages:
+        text = page.read_text()
+        page.write_text(TABLE.sub(
+            lambda m: f"<!-- table: {m[1]} -->\n{table(program, m[1])}\n", text))
+
+
 def bad_tables(program, text):
-    for name, body in re.findall(r"^<!-- table: (\w+) -->\n((?:\|.*\n)*)", text, re.M):
+    for name, body in TABLE.findall(text):
         if body.strip() != table(program, name):
             yield f"the table of {name} is not what recast list {name} prints; see --tables"
 
@@ -102,8 +113,11 @@ def main(arguments):
         for name in TABLES:
             print(f"<!-- table: {name} -->\n{table(program, name)}\n")
         return 0
-    root = pathlib.Path(arguments[0]).resolve()
+    root = pathlib.Path(arguments[-1]).resolve()
     pages = [root / "README.md", *sorted((root / "docs").rglob("*.md")), root / "bench/README.md"]
+    if arguments[0] == "--write":
+        write_tables(program, pages)
+        return 0
     found = {"table": 0, "link": 0, "code": 0}
     wrong = 0
     for page in pages:

@@ -33,6 +33,11 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
 // Config keys that the family's table does not know: those that map to nothing in a GGUF.
 std::vector<std::string> unmapped_config_keys(const Architecture& arch, const json::Value& config);
 
+// What a GGUF of the family cannot say: config keys whose class default is taken on the way back, as
+// "KEY = DEFAULT"; and what its runtimes ignore or refuse, as "KEY: WHAT".
+std::vector<std::string> lost_in_gguf(const Architecture& arch);
+std::vector<std::string> limits_in_gguf(const Architecture& arch);
+
 // The row of a fact; null when the family has none. The key as the source spells it.
 const KeyRow* find_key(const Architecture& arch, Fact fact);
 std::string key_spelling(const Architecture& arch, Fact fact, Convention convention);

@@ -224,4 +224,31 @@ std::vector<std::string> unmapped_config_keys(const Architecture& arch,
   return out;
 }
 
+std::vector<std::string> lost_in_gguf(const Architecture& arch) {
+  std::vector<std::string> out;
+  if (arch.gguf.empty()) return out;
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group)
+      if (row.gguf.empty() && !row.hf.empty() && row.fact != Fact::partial_rotary)
+        out.push_back(fmt::format("{} = {}", words(row.hf).front(),
+                                  row.fallback.starts_with('=') ? "by rule" : row.fallback));
+  const json::Value constants = json::parse(arch.constants, {});
+  for (const IgnoredByGguf& row : arch.ignored)
+    if (const json::Value* value = constants.find(row.key))
+      out.push_back(fmt::format("{} = {}", row.key, json::write(*value)));
+  return out;
+}
+
+std::vector<std::string> limits_in_gguf(const Architecture& arch) {
+  std::vector<std::string> out;
+  for (const IgnoredByGguf& row : arch.ignored)
+    out.push_back(fmt::format("{}: {}", row.key, row.what));
+  for (const GgufLimit& limit : arch.limits)
+    out.push_back(fmt::format("{}: {}{}", limit.key, limit.what,
+                              limit.kind == GgufLimit::Kind::refused      ? " (refused)"
+                              : limit.kind == GgufLimit::Kind::unloadable ? " (does not load)"
+                                                                          : ""));
+  return out;
+}
+
 }  // namespace recast

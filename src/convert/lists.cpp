@@ -1,4 +1,5 @@
 #include "arch/architecture.h"
+#include "arch/facts.h"
 #include "codec/codecs.h"
 #include "convert/describe.h"
 #include "convert/options.h"
@@ -21,6 +22,12 @@ std::string refusal(const Format& from, const Format& to) {
   if (!from.read) return std::string(from.name) + " is not read";
   if (!to.lay_out) return std::string(to.name) + " is not written";
   return "";
+}
+
+json::Value text_array(const std::vector<std::string>& texts) {
+  json::Array out;
+  for (const std::string& text : texts) out.emplace_back(text);
+  return out;
 }
 
 }  // namespace
@@ -64,6 +71,8 @@ json::Value list_archs() {
     out.push_back(object({{"name", arch->name},
                           {"classes", word_array(arch->classes)},
                           {"gguf", arch->gguf},
+                          {"lost", text_array(lost_in_gguf(*arch))},
+                          {"limits", text_array(limits_in_gguf(*arch))},
                           {"tiers", json::Array{json::Value("checkpoint")}}}));
   return out;
 }
