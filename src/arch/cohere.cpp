@@ -7,7 +7,7 @@ namespace recast {
 
 namespace {
 
-constexpr Fact logit_scale{"logit_scale"}, qk_norm{"use_qk_norm"};
+constexpr Fact logit_scale{"logit_scale"}, longest{"model_max_length"}, qk_norm{"use_qk_norm"};
 constexpr Needed with_qk_norm{true,
                               [](const ModelFacts& m, int) { return m.facts.flag(qk_norm); }};
 constexpr TensorRow norms[] = {
@@ -19,8 +19,8 @@ constexpr TensorRow norms[] = {
 };
 constexpr KeyRow context[] = {
     {Fact::layers, "num_hidden_layers", KeyKind::integer, "", "block_count"},
-    {Fact::context, "model_max_length max_position_embeddings", KeyKind::integer, "",
-     "context_length"},
+    {Fact::context, "max_position_embeddings", KeyKind::integer, "8192", "context_length"},
+    {longest, "model_max_length", KeyKind::optional_integer, "null", ""},
     {Fact::hidden, "hidden_size", KeyKind::integer, "", "embedding_length"},
     {Fact::ffn, "intermediate_size", KeyKind::integer, "", "feed_forward_length"},
     {Fact::heads, "num_attention_heads", KeyKind::integer, "", "attention.head_count"},
@@ -42,6 +42,10 @@ constexpr KeyRow cohere2_keys[] = {
 constexpr std::string_view constants =
     R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
         "use_cache": true})";
+// The published files say here how far the model was trained.
+void settle(ModelFacts& model) {
+  if (const int64_t n = model.facts.integer(longest); n > 0) model.facts.set(Fact::context, n);
+}
 bool is_biased(const ModelFacts& m) { return m.facts.flag(Fact::attention_bias); }
 
 }  // namespace
@@ -54,6 +58,7 @@ const Architecture cohere = {
     .keys = {context, blocks::kv_heads_default_heads, blocks::head_dim_default_hidden, keys,
              blocks::attention_bias, blocks::layer_norm, blocks::tied},
     .gguf_keys = {blocks::unusual_head_dim_keys, blocks::no_rope_scaling_key},
+    .settle = settle,
     .constants = constants,
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
@@ -77,6 +82,7 @@ const Architecture cohere2 = {
              blocks::tied},
     .gguf_keys = {blocks::head_dim_keys, blocks::rope_dimension_key, blocks::vocab_size_key,
                   blocks::no_rope_scaling_key},
+    .settle = settle,
     .constants = constants,
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},

@@ -273,7 +273,7 @@ class Reader {
   size_t layers() const { return static_cast<size_t>(model_.facts.integer(Fact::layers)); }
 
   void take_layer_types(const KeyRow& row, const json::Value& value) {
-    if (const auto every = value.as_int(); every && *every >= 1 && *every <= limit_layers)
+    if (const auto every = value.as_int(); every && *every >= 0 && *every <= limit_layers)
       return model_.facts.set(row.fact, windows(row, *every, static_cast<int64_t>(layers())));
     const json::Array* list = value.as_array();
     if (!list || list->size() != layers())

@@ -30,6 +30,19 @@ json::Value complete_config(json::Value config, const ModelFacts& model, std::st
 void warn_of_runtime(const ModelFacts& model, const json::Value& config, const std::string& file,
                      std::vector<Finding>& warnings);
 
+// Keys of a config that the way back from its GGUF would leave out or give another value, so that
+// they have to travel with it. `gguf` has the metadata and tensors of that file.
+std::vector<std::string> keys_lost_in_gguf(const ModelFacts& model, const json::Value& config,
+                                           const Checkpoint& gguf);
+
+// What travelled with a GGUF and may be read as facts: without the members that the keys of the file
+// say themselves.
+json::Value beyond_gguf(json::Value carried, const Architecture& arch);
+// A config made from a GGUF with what travelled laid over it, but for members that contradict its
+// keys: another program may have edited those since.
+json::Value with_carried(const json::Value& config, const json::Value& carried,
+                         const ModelFacts& model, const std::string& file);
+
 // Config keys that the family's table does not know: those that map to nothing in a GGUF.
 std::vector<std::string> unmapped_config_keys(const Architecture& arch, const json::Value& config);
 

@@ -133,9 +133,9 @@ bool is_sound(const KeyRow& row, std::string_view text) {
       return !share && (text == "2.5" || text == "4294967296" || text == "1e300");
     case KeyKind::layer_indices: return text == "[1]";
     case KeyKind::count:
+    case KeyKind::layer_types:  // a period of 0: no windows
     case KeyKind::optional_integer: return text == "0";
     case KeyKind::integer:
-    case KeyKind::layer_types:
     case KeyKind::layer_flags: return false;
   }
   return false;

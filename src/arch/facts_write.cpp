@@ -224,6 +224,84 @@ std::vector<std::string> unmapped_config_keys(const Architecture& arch,
   return out;
 }
 
+namespace {
+
+// Numbers by value, objects in any order.
+bool same_json(const json::Value& a, const json::Value& b) {
+  if (a.is_number() && b.is_number()) return a.as_double() == b.as_double();
+  if (const json::Array* x = a.as_array()) {
+    const json::Array* y = b.as_array();
+    return y && std::equal(x->begin(), x->end(), y->begin(), y->end(), same_json);
+  }
+  if (const json::Object* x = a.as_object()) {
+    if (!b.is_object() || x->size() != b.as_object()->size()) return false;
+    return std::all_of(x->begin(), x->end(), [&](const auto& member) {
+      const json::Value* other = b.find(member.first);
+      return other && same_json(member.second, *other);
+    });
+  }
+  return json::write(a) == json::write(b);
+}
+
+// Whether the rope.* keys cannot say how positions are scaled.
+bool outgrows_gguf(const Rope& rope) {
+  return rope.type == "llama3" || rope.type == "dynamic" || rope.mscale || rope.mscale_all_dim ||
+         !rope.unknown.empty();
+}
+
+bool is_held(const KeyRow& row) {
+  return !row.gguf.empty() && row.gguf_written && !is_tensor_rule(row.gguf);
+}
+
+}  // namespace
+
+json::Value beyond_gguf(json::Value carried, const Architecture& arch) {
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group)
+      if (is_held(row))
+        for (const std::string_view key : words(row.hf)) carried.erase(key);
+  return carried;
+}
+
+json::Value with_carried(const json::Value& config, const json::Value& carried,
+                         const ModelFacts& model, const std::string& file) {
+  json::Value out = config;
+  if (const json::Object* members = carried.as_object())
+    for (const auto& [key, value] : *members) out.set(key, value);
+  std::vector<Finding> ignored;
+  const ModelFacts told = facts_from_config(*model.arch, out, file, ignored);
+  for (const auto& group : model.arch->keys)
+    for (const KeyRow& row : group) {
+      const Facts::Number *now = model.facts.find(row.fact), *then = told.facts.find(row.fact);
+      if (!is_held(row) || !now || (then && *now == *then)) continue;
+      for (const std::string_view key : words(row.hf))
+        if (const json::Value* own = config.find(key))
+          out.set(key, *own);
+        else
+          out.erase(key);
+    }
+  return out;
+}
+
+std::vector<std::string> keys_lost_in_gguf(const ModelFacts& model, const json::Value& config,
+                                           const Checkpoint& gguf) {
+  std::vector<Finding> ignored;
+  const ModelFacts back = facts_from_gguf(*model.arch, gguf, nullptr, ignored);
+  const Vocabulary* vocabulary = gguf.vocabulary ? &*gguf.vocabulary : nullptr;
+  const json::Value again = config_from_facts(back, "", vocabulary);
+  std::vector<std::string> out;
+  const json::Object* members = config.as_object();
+  if (!members) return out;
+  for (const auto& [key, value] : *members) {
+    if (has_word("dtype torch_dtype _name_or_path", key)) continue;
+    if (has_word("rope_parameters rope_scaling rope_theta", key) && !outgrows_gguf(model.rope))
+      continue;
+    const json::Value* found = again.find(key);
+    if (!found || !same_json(value, *found)) out.push_back(key);
+  }
+  return out;
+}
+
 std::vector<std::string> lost_in_gguf(const Architecture& arch) {
   std::vector<std::string> out;
   if (arch.gguf.empty()) return out;

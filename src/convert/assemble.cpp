@@ -168,7 +168,8 @@ class Assembler {
       restored_ = restore_config(source_.metadata);
       if (!options_.model_type.empty())
         restored_ = without(std::move(restored_), {"model_type", "architectures"});
-      facts_ = facts_from_gguf(*r.arch, source_, overlaid(restored_, request_.model_config),
+      const json::Value beyond = beyond_gguf(restored_, *r.arch);
+      facts_ = facts_from_gguf(*r.arch, source_, overlaid(beyond, request_.model_config),
                                warnings());
     }
     for (const std::string& assumption : facts_.assumptions)
@@ -181,6 +182,9 @@ class Assembler {
     if (!options_.rope_scaling.empty()) set_rope_scaling(options_.rope_scaling, facts_);
     if (options_.context_length == 0) return;
     facts_.facts.set(Fact::context, options_.context_length);
+    if (config_.is_object() && source_.convention == Convention::hf)
+      config_.set(key_spelling(*target_.arch, Fact::context, Convention::hf),
+                  options_.context_length);
     if (options_.context_length > trained && facts_.rope.type == "default")
       warnings().push_back(Error(codes::context_beyond_training,
                                  {.where = fmt::format("--context-length {}", options_.context_length),
@@ -360,7 +364,7 @@ class Assembler {
       restore_gguf_keys(source_, metadata);
     }
     if (options_.preserve_metadata)
-      carry_config(config_, facts_, source_, metadata, target_.kept);
+      carry_config(config_, facts_, source_, out(), target_.kept);
     for (const SideFile& side : source_.side_files)
       note_side_file(side.name, tokenizer ? tokenizer->files_used : std::vector<std::string>{});
   }
@@ -418,7 +422,8 @@ class Assembler {
     const Vocabulary* vocabulary = source_.vocabulary ? &*source_.vocabulary : nullptr;
     config_ = config_from_facts(facts_, torch_dtype(dtype), vocabulary);
     // What an own GGUF carried of the original config comes back, but for what changed here.
-    config_ = overlaid(config_, without(restored_, {"dtype", "torch_dtype"}));
+    config_ = with_carried(config_, without(restored_, {"dtype", "torch_dtype"}), facts_,
+                           config_file_);
     config_ = overlaid(config_, request_.model_config);
     out().generation_config = restore_generation_config(source_, vocabulary);
     if (!options_.no_tokenizer)

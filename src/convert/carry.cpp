@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "arch/facts.h"
 #include "convert/options.h"
 #include "io/hash.h"
@@ -84,21 +86,17 @@ std::optional<MetaValue> list_of(MetaType element, const json::Array& items) {
 }  // namespace
 
 void carry_config(const json::Value& config, const ModelFacts& model, const Checkpoint& source,
-                  Metadata& metadata, std::vector<std::string>& kept) {
-  const auto carry = [&](std::string_view key) {
-    const json::Value* value = config.find(key);
-    if (!value) return;
-    metadata.set(std::string(config_prefix) + std::string(key),
-                 MetaValue::string(json::write(*value)));
-    kept.push_back(fmt::format("{} (as {}{})", key, config_prefix, key));
-  };
+                  Checkpoint& gguf, std::vector<std::string>& kept) {
+  std::vector<std::string> keys = keys_lost_in_gguf(model, config, gguf);
+  Metadata& metadata = gguf.metadata;
   for (const std::string_view key : {"architectures", "model_type", "transformers_version"})
-    carry(key);
-  const Rope& rope = model.rope;
-  if (rope.type == "llama3" || rope.type == "dynamic" || rope.mscale || rope.mscale_all_dim ||
-      !rope.unknown.empty())
-    for (const std::string_view key : {"rope_parameters", "rope_scaling"}) carry(key);
-  for (const std::string& key : unmapped_config_keys(*model.arch, config)) carry(key);
+    if (std::find(keys.begin(), keys.end(), key) == keys.end() && config.find(key))
+      keys.emplace_back(key);
+  for (const std::string& key : keys) {
+    metadata.set(std::string(config_prefix) + key,
+                 MetaValue::string(json::write(*config.find(key))));
+    kept.push_back(fmt::format("{} (as {}{})", key, config_prefix, key));
+  }
   if (source.generation_config.is_object())
     metadata.set(generation_key, MetaValue::string(json::write(source.generation_config)));
 }

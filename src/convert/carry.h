@@ -11,11 +11,10 @@
 // there. Values of a config are kept as JSON text, so their spelling survives.
 namespace recast {
 
-// config.json and generation_config.json members that a GGUF has no key for: src.hf.KEY.
-// Positions are carried only where the rope.* keys cannot say them: a key that is edited later by
-// another program must not be overruled by an old copy.
+// config.json and generation_config.json members that the way back from `gguf` would not give:
+// src.hf.KEY in its metadata.
 void carry_config(const json::Value& config, const ModelFacts& model, const Checkpoint& source,
-                  Metadata& metadata, std::vector<std::string>& kept);
+                  Checkpoint& gguf, std::vector<std::string>& kept);
 // The members that carry_config stored, as an object; empty when there are none.
 json::Value restore_config(const Metadata& metadata);
 // The generation config that was stored, else one with the special ids of the vocabulary.

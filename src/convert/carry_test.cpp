@@ -19,34 +19,46 @@ ModelFacts llama_facts(std::string rope_type = "default") {
   return model;
 }
 
+// A Llama of width 64 as the file that members travel in.
+Checkpoint tiny_gguf() {
+  Checkpoint gguf;
+  gguf.convention = Convention::gguf;
+  for (const char* key : {"block_count", "attention.head_count"})
+    gguf.metadata.set(fmt::format("llama.{}", key), MetaValue::u32(2));
+  for (const char* key : {"embedding_length", "feed_forward_length", "context_length"})
+    gguf.metadata.set(fmt::format("llama.{}", key), MetaValue::u32(64));
+  const std::vector<float> zeros(64 * 8);
+  gguf.tensors.push_back({"token_embd.weight", constant_f32(zeros, {8, 64}, codec::f32)});
+  return gguf;
+}
+
 TEST(Carry, ConfigKeysComeBackInTheirSpelling) {
   const json::Value config = json::parse(
       R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64,
-          "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"},
+          "rope_parameters": {"factor": 2.0, "rope_theta": 10000.0, "rope_type": "dynamic"},
           "my_own": {"a": [1, 2.50, null, 1e-06]}, "text": "ä \" \\", "flag": true})",
       {});
-  Metadata metadata;
+  Checkpoint gguf = tiny_gguf();
+  const size_t before = gguf.metadata.entries().size();
   std::vector<std::string> kept;
-  carry_config(config, llama_facts("dynamic"), {}, metadata, kept);
-  const json::Value back = restore_config(metadata);
+  carry_config(config, llama_facts("dynamic"), {}, gguf, kept);
+  const json::Value back = restore_config(gguf.metadata);
   for (const char* key : {"architectures", "model_type", "rope_parameters", "my_own", "text",
                           "flag"}) {
     ASSERT_NE(back.find(key), nullptr) << key;
     EXPECT_EQ(json::write(*back.find(key)), json::write(*config.find(key)));
   }
   EXPECT_EQ(back.find("hidden_size"), nullptr);  // a key of its own in GGUF
-  EXPECT_EQ(kept.size(), metadata.entries().size());
+  EXPECT_EQ(kept.size(), gguf.metadata.entries().size() - before);
 }
 
 TEST(Carry, TheGenerationConfigComesBack) {
   Checkpoint source;
   source.generation_config = json::parse(R"({"eos_token_id": [2, 5], "temperature": 0.60})", {});
-  Metadata metadata;
   std::vector<std::string> kept;
-  carry_config(json::Value(json::Object{}), llama_facts(), source, metadata, kept);
-  EXPECT_TRUE(restore_config(metadata).as_object()->empty());
-  Checkpoint gguf;
-  gguf.metadata = metadata;
+  Checkpoint gguf = tiny_gguf();
+  carry_config(json::Value(json::Object{}), llama_facts(), source, gguf, kept);
+  EXPECT_TRUE(restore_config(gguf.metadata).as_object()->empty());
   EXPECT_EQ(json::write(restore_generation_config(gguf, nullptr)),
             json::write(source.generation_config));
   EXPECT_TRUE(restore_generation_config({}, nullptr).is_null());
