@@ -142,32 +142,46 @@ class Assembler {
     stated.metadata = source_.metadata;
     stated.config = config_;
     stated.config_file = config_file_;
-    if (needed && source_.convention == Convention::hf && config_.is_null())
-      fail(codes::needs_config, {.expected = "config.json with at least model_type, hidden_size, "
-                                             "num_hidden_layers and num_attention_heads",
+    const bool hf = source_.convention == Convention::hf;
+    Recognition r = recognise(stated, options_.model_type);
+    if (!r.arch && !needed && hf && config_.is_null() && r.candidates.empty())
+      fail(codes::needs_config, {.found = "names of tensors that no architecture has",
                                  .file = options_.source});
-    if (!needed && source_.convention == Convention::hf && config_.is_null())
-      fail(codes::needs_config, {.file = options_.source});
-    const Recognition r = needed ? require_architecture(stated, options_.model_type)
-                                 : recognise(stated, options_.model_type);
+    if (!r.arch && (needed || (hf && config_.is_null())))
+      r = require_architecture(stated, options_.model_type);
     target_.arch = r.arch;
     target_.arch_evidence = r.evidence;
     if (r.arch && needed && to_gguf() && r.arch->gguf.empty())
       fail(codes::no_gguf_architecture,
            {.where = r.evidence, .found = std::string(r.arch->name), .file = options_.source});
     // A GGUF that stays one keeps its names and keys: nothing asks what they mean.
-    if (!r.arch || (!needed && source_.convention == Convention::gguf)) return;
-    if (source_.convention == Convention::hf) {
+    if (!r.arch || (!needed && !hf)) return;
+    if (r.by_names || !options_.model_type.empty() || !has_own_facts(source_)) take_shapes(r);
+    if (hf) {
       facts_ = facts_from_config(*r.arch, config_, config_file_, warnings());
     } else {
       restored_ = restore_config(source_.metadata);
       if (!options_.model_type.empty())
         restored_ = without(std::move(restored_), {"model_type", "architectures"});
-      facts_ = facts_from_gguf(*r.arch, source_, overlaid(restored_, request_.model_config),
-                               warnings());
+      facts_ = facts_from_gguf(*r.arch, source_, overlaid(restored_, config_), warnings());
     }
     for (const std::string& assumption : facts_.assumptions)
       target_.assumptions.push_back(assumption);
+  }
+
+  // what no config says, names and shapes of the tensors do, or it is asked for.
+  void take_shapes(const Recognition& known) {
+    const bool bare = !has_own_facts(source_);
+    if (!bare && source_.convention == Convention::gguf) return;
+    CompletedConfig completed = complete_by_shapes(*known.arch, source_, config_);
+    if (bare) require_stated_facts(known, completed);
+    config_ = std::move(completed.config);
+    for (const std::string& fact : completed.derived)
+      target_.assumptions.push_back(fact + " (by the tensors)");
+    if (bare)
+      target_.assumptions.push_back(
+          fmt::format("class defaults of {} for what neither the tensors nor --model-config says",
+                      known.arch->name));
   }
 
   // the target's own field for the context, and the scaling that gives a longer one meaning.

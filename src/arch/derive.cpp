@@ -1,0 +1,510 @@
+#include "arch/derive.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "arch/canonical.h"
+#include "arch/facts.h"
+#include "arch/key_tables.h"
+
+namespace recast {
+
+namespace {
+
+constexpr std::string_view layer_mark = "{}", entry_mark = "{e}";
+// What a layer that predicts further tokens has beside the tensors of an ordinary one.
+constexpr std::string_view mtp_start = ".eh_proj.",
+                           mtp_parts = ".eh_proj. .enorm. .hnorm. .shared_head. "
+                                       ".layers.{}.embed_tokens. .nextn.";
+
+std::string pattern_of(const Cell& cell, Part part) {
+  std::string name(cell.name);
+  if (const size_t at = name.find(entry_mark); at != std::string::npos)
+    name.replace(at, entry_mark.size(), layer_mark);
+  return name_pattern(name.append(part == Part::weight ? cell.suffix : cell.bias));
+}
+
+bool begins_with_any(std::string_view name, std::string_view list) {
+  for (const std::string_view word : words(list))
+    if (name.starts_with(word)) return true;
+  return false;
+}
+
+}  // namespace
+
+FamilyNames::FamilyNames(const Architecture& arch, Convention convention)
+    : arch_(&arch), convention_(convention) {
+  for (const auto* tables : {&arch.tensors, &arch.also_read})
+    for (const auto& group : *tables)
+      for (const TensorRow& row : group)
+        for (const Part part : {Part::weight, Part::bias})
+          add(row, part, tables == &arch.also_read);
+}
+
+void FamilyNames::add(const TensorRow& row, Part part, bool alternative) {
+  const Cell& cell = row.cell(convention_);
+  if (cell.name.empty() || !(part == Part::weight ? row.weight : row.bias).possible) return;
+  std::string name(cell.name);
+  name.append(part == Part::weight ? cell.suffix : cell.bias);
+  for (Sort& sort : sorts_) {
+    const Cell& other = sort.rows.front()->cell(convention_);
+    if (sort.part != part || sort.alternative != alternative || other.name != cell.name ||
+        other.suffix != cell.suffix || other.bias != cell.bias)
+      continue;
+    sort.rows.push_back(&row);
+    return;
+  }
+  sorts_.push_back({.pattern = pattern_of(cell, part),
+                    .rows = {&row},
+                    .part = part,
+                    .per_layer = row.per_layer(),
+                    .per_entry = cell.name.find(entry_mark) != std::string_view::npos,
+                    .alternative = alternative});
+  add_spellings(sorts_.back().pattern);
+}
+
+// What to_canonical() undoes: a prefix that is missing or one too many, an old ending.
+void FamilyNames::add_spellings(const std::string& pattern) {
+  spellings_.emplace(pattern, pattern);
+  if (convention_ != Convention::hf) return;
+  std::vector<std::string> endings{pattern};
+  for (const std::string_view pair : words(arch_->suffixes)) {
+    const size_t equals = pair.find('=');
+    const std::string_view now = pair.substr(equals + 1);
+    if (pattern.ends_with(now))
+      endings.push_back(pattern.substr(0, pattern.size() - now.size())
+                            .append(pair.substr(0, equals)));
+  }
+  for (const std::string& name : endings) {
+    spellings_.emplace(name, pattern);
+    for (const std::string_view prefix : words(arch_->prefixes)) {
+      if (name.starts_with(prefix)) spellings_.emplace(name.substr(prefix.size()), pattern);
+      spellings_.emplace(std::string(prefix).append(name), pattern);
+    }
+  }
+}
+
+const std::string* FamilyNames::find(std::string_view pattern) const {
+  const auto known = spellings_.find(std::string(pattern));
+  if (known != spellings_.end()) return &known->second;
+  if (convention_ != Convention::hf) return nullptr;
+  for (const std::string_view wrapper : words(text_wrappers)) {
+    if (!pattern.starts_with(wrapper)) continue;
+    const auto inner = spellings_.find(std::string(pattern.substr(wrapper.size())));
+    if (inner != spellings_.end()) return &inner->second;
+  }
+  return nullptr;
+}
+
+bool FamilyNames::drops(std::string_view pattern) const {
+  if (find_key(*arch_, Fact::mtp_layers))
+    for (const std::string_view part : words(mtp_parts))
+      if (pattern.find(part) != std::string_view::npos) return true;
+  for (const std::string_view suffix : words(arch_->dropped))
+    if (pattern.ends_with(suffix)) return true;
+  return convention_ == Convention::hf &&
+         (begins_with_any(pattern, arch_->parts) || begins_with_any(pattern, other_parts));
+}
+
+uint64_t explained_tensors(const NameCensus& census, const FamilyNames& names) {
+  uint64_t known = 0;
+  for (const NameSort& sort : census.sorts)
+    if (names.find(sort.pattern) || names.drops(sort.pattern)) known += sort.count;
+  return known;
+}
+
+namespace {
+
+// Small, so that a head count divides a width to something; no two alike, so that two extents that
+// agree at two points are the same expression.
+struct Points {
+  int64_t a, b;
+};
+constexpr Points points_of(Fact fact, size_t number) {
+  constexpr int64_t primes[] = {1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049,
+                                1051, 1061, 1063, 1069, 1087, 1091, 1093, 1097};
+  if (fact == Fact::heads) return {7, 11};
+  if (fact == Fact::kv_heads) return {3, 5};
+  if (fact == Fact::hidden) return {1'000'003, 1'100'009};
+  return {primes[number % 16], primes[(number + 5) % 16]};
+}
+
+// What one set of choices makes of a family: how many tensors of each sort it asks for.
+struct Demand {
+  uint64_t needed = 0, asked = 0;
+};
+
+class Fitter {
+ public:
+  Fitter(const NameCensus& census, const FamilyNames& names, const json::Value& stated)
+      : names_(names), stated_(stated.is_object() ? stated : json::Value(json::Object{})) {
+    for (const NameSort& sort : census.sorts)
+      if (const std::string* pattern = names.find(sort.pattern)) {
+        NameSort& mine = present_[*pattern];
+        mine.count += sort.count;
+        if (!mine.first) mine.first = sort.first;
+        for (size_t i = 0; i < mine.highest.size(); ++i)
+          mine.highest[i] = std::max(mine.highest[i], sort.highest[i]);
+      }
+    if (find_key(arch(), Fact::mtp_layers))
+      for (const NameSort& sort : census.sorts)
+        if (sort.pattern.find(mtp_start) != std::string::npos) mtp_layers_ = sort.count;
+    tensors_ = static_cast<int64_t>(census.tensors);
+  }
+
+  void run(Fit& out) {
+    out.config = stated_;
+    if (!count_by_names()) return;
+    set_flags();
+    choose();
+    out.complete = solve();
+    out.config = config_;
+    for (const auto& [key, value] : *config_.as_object())
+      if (!stated_.find(key)) out.derived.push_back(fmt::format("{} {}", key, json::write(value)));
+  }
+
+ private:
+  const Architecture& arch() const { return names_.arch(); }
+
+  const NameSort* present(const std::string& pattern) const {
+    const auto it = present_.find(pattern);
+    return it == present_.end() ? nullptr : &it->second;
+  }
+  bool is_stated(const KeyRow& row) const { return spelled(config_, row) != nullptr; }
+  static std::string key_of(const KeyRow& row) { return std::string(words(row.hf).front()); }
+
+  template <class Visit>
+  void each_key(Visit&& visit) const {
+    for (const auto& group : arch().keys)
+      for (const KeyRow& row : group)
+        if (!row.hf.empty()) visit(row);
+  }
+
+  // Layers by the numbers in names. False when these are absurd.
+  bool count_by_names() {
+    config_ = stated_;
+    std::map<Fact, int64_t> counts;
+    for (const FamilyNames::Sort& sort : names_.sorts())
+      if (const NameSort* here = present(sort.pattern); here && sort.per_layer) {
+        if (here->highest[0] >= std::min<int64_t>(tensors_, limit_layers) ||
+            here->highest[1] >= std::min<int64_t>(tensors_, limit_experts))
+          return false;
+        int64_t& count = counts[sort.rows.front()->count];
+        count = std::max(count, here->highest[0] + 1);
+      }
+    if (mtp_layers_ > 0) {
+      counts[Fact::layers] -= static_cast<int64_t>(mtp_layers_);
+      if (const KeyRow* row = find_key(arch(), Fact::mtp_layers); !is_stated(*row))
+        config_.set(key_of(*row), static_cast<int64_t>(mtp_layers_));
+    }
+    for (const auto& [fact, count] : counts)
+      if (const KeyRow* row = find_key(arch(), fact); row && !row->hf.empty() && !is_stated(*row))
+        config_.set(key_of(*row), count);
+    return true;
+  }
+
+  // The sort that a name of the GGUF table stands for in this convention.
+  bool has_gguf_name(std::string_view rule) const {
+    std::string name(rule);
+    if (const size_t star = name.find('*'); star != std::string::npos)
+      name.replace(star, 1, layer_mark);
+    for (const FamilyNames::Sort& sort : names_.sorts())
+      for (const TensorRow* row : sort.rows)
+        if (pattern_of(row->gguf, sort.part) == name && present(sort.pattern)) return true;
+    return false;
+  }
+
+  // What is there or not says what a flag is.
+  void set_flags() {
+    each_key([&](const KeyRow& row) {
+      if (row.kind != KeyKind::flag || is_stated(row)) return;
+      if (row.gguf.starts_with('?')) config_.set(key_of(row), has_gguf_name(row.gguf.substr(1)));
+      if (row.gguf.starts_with('!')) config_.set(key_of(row), !has_gguf_name(row.gguf.substr(1)));
+    });
+  }
+
+  // The facts at a point: stated and derived keys, class defaults, and values for the unknown.
+  ModelFacts facts_at(const std::map<std::string, int64_t>& values) const {
+    json::Value config = config_;
+    for (const auto& [key, value] : values) config.set(key, value);
+    return trial_facts(arch(), config);
+  }
+
+  std::map<std::string, int64_t> point(bool second) const {
+    std::map<std::string, int64_t> values;
+    size_t number = 0;
+    each_key([&](const KeyRow& row) {
+      if (!is_unknown(row)) return;
+      const Points p = points_of(row.fact, number++);
+      values[key_of(row)] = second ? p.b : p.a;
+    });
+    return values;
+  }
+
+  // A count that no key states. One that may be null is null until a choice says otherwise.
+  bool is_unknown(const KeyRow& row) const {
+    if (is_stated(row)) return false;
+    if (row.kind == KeyKind::integer || row.kind == KeyKind::count)
+      return row.fact != Fact::mtp_layers;
+    return row.kind == KeyKind::optional_integer &&
+           (opened_.contains(key_of(row)) || (row.fallback != "null" && row.fallback != "0"));
+  }
+
+  static bool asks(const TensorRow& row, const ModelFacts& model, int layer) {
+    return !row.weight.holds || row.weight.holds(model, layer);
+  }
+  static bool needs(const TensorRow& row, Part part, const ModelFacts& model, int layer) {
+    const Needed& needed = part == Part::weight ? row.weight : row.bias;
+    return needed.holds && needed.holds(model, layer);
+  }
+
+  int layers_of(const FamilyNames::Sort& sort, const ModelFacts& model) const {
+    if (!sort.per_layer) return 1;
+    return static_cast<int>(std::min<int64_t>(model.facts.integer(sort.rows.front()->count),
+                                              limit_layers));
+  }
+  uint64_t entries_of(const FamilyNames::Sort& sort) const {
+    if (!sort.per_entry) return 1;
+    const NameSort* here = present(sort.pattern);
+    return here ? static_cast<uint64_t>(here->highest[1] + 1) : 1;
+  }
+
+  // The rows of a sort that a layer asks for; the first one when it asks for none.
+  static std::vector<const TensorRow*> rows_in(const FamilyNames::Sort& sort,
+                                               const ModelFacts& model, int layer, bool& asked) {
+    std::vector<const TensorRow*> rows;
+    for (const TensorRow* row : sort.rows)
+      if (asks(*row, model, layer)) rows.push_back(row);
+    asked = !rows.empty();
+    if (!asked) rows.push_back(sort.rows.front());
+    return rows;
+  }
+
+  // Tensors that are missing or too many at a point.
+  uint64_t mismatch(const ModelFacts& model) const {
+    std::map<std::string_view, Demand> demands;
+    uint64_t wrong = 0;
+    for (const FamilyNames::Sort& sort : names_.sorts()) {
+      const uint64_t entries = entries_of(sort);
+      Demand& demand = demands[sort.pattern];
+      const bool replaced = is_replaced(sort);
+      for (int layer = 0, n = layers_of(sort, model); layer < n; ++layer) {
+        bool asked = false;
+        const TensorRow& row = *rows_in(sort, model, sort.per_layer ? layer : -1, asked).front();
+        if (asked || row.role == Role::output) demand.asked += entries;
+        if (layer + 1 == n && sort.per_layer) demand.asked += entries * mtp_layers_;
+        if (!replaced && !sort.alternative &&
+            needs(row, sort.part, model, sort.per_layer ? layer : -1))
+          demand.needed += entries;
+      }
+    }
+    for (const auto& [pattern, demand] : demands) {
+      const NameSort* here = present(std::string(pattern));
+      const uint64_t have = here ? here->count : 0;
+      if (have < demand.needed) wrong += demand.needed - have;
+      if (have > demand.asked) wrong += have - demand.asked;
+    }
+    return wrong;
+  }
+
+  // Whether the file has the same roles under another name and not under this one.
+  bool is_replaced(const FamilyNames::Sort& sort) const {
+    if (sort.alternative || present(sort.pattern)) return false;
+    for (const FamilyNames::Sort& other : names_.sorts())
+      if (other.alternative && other.part == sort.part && present(other.pattern))
+        for (const TensorRow* row : other.rows)
+          if (row->role == sort.rows.front()->role) return true;
+    return false;
+  }
+
+  // Keys that decide which tensors there are, where the class defaults do not fit: the one other
+  // value of one key, or of two, that does.
+  void choose() {
+    if (mismatch(facts_at(point(false))) == 0) return;
+    std::vector<std::pair<std::string, json::Value>> others;
+    each_key([&](const KeyRow& row) {
+      if (is_stated(row) || others.size() > max_choices) return;
+      const std::string key = key_of(row);
+      if (row.kind == KeyKind::flag)
+        others.emplace_back(key, row.fallback != "true");
+      else if (row.kind == KeyKind::optional_integer && is_unknown(row))
+        others.emplace_back(key, nullptr);
+      else if (row.kind == KeyKind::optional_integer)
+        others.emplace_back(key, "open");
+      else if (row.kind == KeyKind::count || (row.kind == KeyKind::integer && row.fallback == "1"))
+        for (int64_t n = 0; n <= std::min<int64_t>(layers(), max_layer_choice); ++n)
+          if (row.kind == KeyKind::count || n > 0) others.emplace_back(key, n);
+    });
+    for (size_t i = 0; i < others.size(); ++i)
+      if (fits_with({others[i]})) return;
+    for (size_t i = 0; i < others.size() && others.size() <= max_paired; ++i)
+      for (size_t j = i + 1; j < others.size(); ++j)
+        if (others[i].first != others[j].first && fits_with({others[i], others[j]})) return;
+  }
+
+  // Takes the choices when they explain all tensors, else leaves everything as it was.
+  bool fits_with(const std::vector<std::pair<std::string, json::Value>>& choices) {
+    const json::Value config = config_;
+    const std::set<std::string> opened = opened_;
+    for (const auto& [key, value] : choices)
+      if (value.as_string())
+        opened_.insert(key);
+      else
+        config_.set(key, value);
+    if (mismatch(facts_at(point(false))) == 0) return true;
+    config_ = config;
+    opened_ = opened;
+    return false;
+  }
+
+  int64_t layers() const {
+    const KeyRow* row = find_key(arch(), Fact::layers);
+    const json::Value* value = row ? spelled(config_, *row) : nullptr;
+    return value ? value->as_int().value_or(0) : 0;
+  }
+
+  // One extent of the file and the sort whose shape says what it is; axis -1: how many entries.
+  struct Equation {
+    Slot slot;
+    size_t axis;
+    int64_t extent;
+    bool entries = false;
+  };
+
+  int64_t value_of(const Equation& e, const ModelFacts& model) const {
+    if (e.entries) return e.slot.rows.front()->shape[0].extent(model);
+    return native_shape(e.slot, names_.convention(), model)[e.axis];
+  }
+
+  // False when the file has another number of axes somewhere.
+  bool find_equations(const ModelFacts& model) {
+    for (const FamilyNames::Sort& sort : names_.sorts()) {
+      const NameSort* here = present(sort.pattern);
+      if (!here) continue;
+      bool asked = false;
+      int layer = sort.per_layer ? 0 : -1;
+      auto rows = rows_in(sort, model, layer, asked);
+      for (const int n = layers_of(sort, model); !asked && layer + 1 < n;)
+        rows = rows_in(sort, model, ++layer, asked);
+      if (!asked && sort.rows.front()->role != Role::output) continue;
+      Slot slot{rows, sort.part, layer, sort.per_entry ? 0 : -1};
+      if (sort.per_entry) equations_.push_back({slot, 0, here->highest[1] + 1, true});
+      const Shape& shape = here->first->shape();
+      if (native_shape(slot, names_.convention(), model).size() != shape.size()) return false;
+      for (size_t axis = 0; axis < shape.size(); ++axis)
+        equations_.push_back({slot, axis, shape[axis]});
+    }
+    return true;
+  }
+
+  // Extents that are one expression must be one number.
+  bool same_expressions_agree(const ModelFacts& a, const ModelFacts& b) const {
+    std::map<std::pair<int64_t, int64_t>, int64_t> extents;
+    for (const Equation& e : equations_) {
+      const std::pair<int64_t, int64_t> at{value_of(e, a), value_of(e, b)};
+      if (at.first == 0 || at.second == 0) continue;
+      if (at.first == at.second && at.first != e.extent) return false;
+      if (extents.emplace(at, e.extent).first->second != e.extent) return false;
+    }
+    return true;
+  }
+
+  // Every extent with one unknown in it gives that unknown, until no more are found. False for a
+  // contradiction.
+  bool solve() {
+    const ModelFacts first = facts_at(point(false));
+    if (mismatch(first) != 0 || !find_equations(first)) return false;
+    if (!same_expressions_agree(first, facts_at(point(true)))) return false;
+    while (solve_one()) {
+    }
+    if (contradicted_) return false;
+    const ModelFacts a = facts_at(point(false)), b = facts_at(point(true));
+    return mismatch(a) == 0 && same_expressions_agree(a, b);
+  }
+
+  bool solve_one() {
+    const std::map<std::string, int64_t> base = point(false);
+    const ModelFacts at_base = facts_at(base);
+    std::map<std::string, ModelFacts> moved;
+    for (const auto& [key, value] : base) {
+      auto other = base;
+      other[key] = value + 2;
+      moved.emplace(key, facts_at(other));
+    }
+    for (const Equation& e : equations_) {
+      const int64_t here = value_of(e, at_base);
+      std::string unknown;
+      size_t count = 0;
+      for (const auto& [key, model] : moved)
+        if (value_of(e, model) != here) {
+          unknown = key;
+          ++count;
+        }
+      if (count == 1 && solve_for(e, unknown, base)) return true;
+      if (contradicted_) return false;
+    }
+    return false;
+  }
+
+  bool solve_for(const Equation& e, const std::string& key,
+                 std::map<std::string, int64_t> values) {
+    const auto at = [&](int64_t x) {
+      values[key] = x;
+      return value_of(e, facts_at(values));
+    };
+    const int64_t one = at(1), slope = at(2) - one;
+    if (slope <= 0 || at(3) - one != 2 * slope) return false;
+    const int64_t x = 1 + (e.extent - one) / slope;
+    contradicted_ = (e.extent - one) % slope != 0 || x < 1;
+    if (contradicted_) return false;
+    config_.set(key, x);
+    return true;
+  }
+
+  // Bounds of the search for what decides which tensors there are.
+  static constexpr size_t max_choices = 200, max_paired = 24;
+  static constexpr int64_t max_layer_choice = 64;
+
+  const FamilyNames& names_;
+  json::Value stated_, config_;
+  std::unordered_map<std::string, NameSort> present_;
+  std::set<std::string> opened_;  // keys that may be null and are not
+  std::vector<Equation> equations_;
+  int64_t tensors_ = 0;
+  uint64_t mtp_layers_ = 0;
+  bool contradicted_ = false;
+};
+
+}  // namespace
+
+Fit fit(const NameCensus& census, const FamilyNames& names, const json::Value& stated) {
+  Fit out{.explained = explained_tensors(census, names)};
+  Fitter(census, names, stated).run(out);
+  return out;
+}
+
+std::vector<std::string> missing_keys(const Architecture& arch, const json::Value& config) {
+  const auto has_inner_theta = [&] {
+    for (const std::string_view key : {"rope_parameters", "rope_scaling"})
+      if (const json::Value* object = config.find(key); object && object->is_object()) {
+        if (object->find("rope_theta")) return true;
+        const json::Value* full = object->find("full_attention");
+        if (full && full->is_object() && full->find("rope_theta")) return true;
+      }
+    return false;
+  };
+  std::vector<std::string> missing;
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group) {
+      if (row.hf.empty() || spelled(config, row)) continue;
+      const bool never_guessed = row.fact == Fact::heads || row.fact == Fact::norm_eps ||
+                                 (row.fact == Fact::rope_theta && arch.rope && !has_inner_theta());
+      if (never_guessed || (row.fallback.empty() && row.fact != Fact::rope_theta))
+        missing.push_back(std::string(words(row.hf).front()));
+    }
+  return missing;
+}
+
+}  // namespace recast
