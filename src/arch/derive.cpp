@@ -20,9 +20,10 @@ constexpr std::string_view mtp_start = ".eh_proj.",
                                        ".layers.{}.embed_tokens. .nextn.";
 
 std::string pattern_of(const Cell& cell, Part part) {
-  std::string name(cell.name);
-  if (const size_t at = name.find(entry_mark); at != std::string::npos)
-    name.replace(at, entry_mark.size(), layer_mark);
+  const size_t at = std::min(cell.name.find(entry_mark), cell.name.size());
+  std::string name(cell.name.substr(0, at));
+  if (at < cell.name.size())
+    name.append(layer_mark).append(cell.name.substr(at + entry_mark.size()));
   return name_pattern(name.append(part == Part::weight ? cell.suffix : cell.bias));
 }
 
@@ -46,8 +47,6 @@ FamilyNames::FamilyNames(const Architecture& arch, Convention convention)
 void FamilyNames::add(const TensorRow& row, Part part, bool alternative) {
   const Cell& cell = row.cell(convention_);
   if (cell.name.empty() || !(part == Part::weight ? row.weight : row.bias).possible) return;
-  std::string name(cell.name);
-  name.append(part == Part::weight ? cell.suffix : cell.bias);
   for (Sort& sort : sorts_) {
     const Cell& other = sort.rows.front()->cell(convention_);
     if (sort.part != part || sort.alternative != alternative || other.name != cell.name ||
@@ -117,18 +116,16 @@ uint64_t explained_tensors(const NameCensus& census, const FamilyNames& names) {
 
 namespace {
 
-// Small, so that a head count divides a width to something; no two alike, so that two extents that
-// agree at two points are the same expression.
+// Two values to try for an unknown. Heads are few, so that they divide a width to something; no sum or
+// difference of others is the same twice, so that extents that agree at both are one expression.
 struct Points {
   int64_t a, b;
 };
-constexpr Points points_of(Fact fact, size_t number) {
-  constexpr int64_t primes[] = {1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049,
-                                1051, 1061, 1063, 1069, 1087, 1091, 1093, 1097};
+constexpr Points points_of(Fact fact, int64_t number) {
   if (fact == Fact::heads) return {7, 11};
   if (fact == Fact::kv_heads) return {3, 5};
   if (fact == Fact::hidden) return {1'000'003, 1'100'009};
-  return {primes[number % 16], primes[(number + 5) % 16]};
+  return {1009 + 97 * number, 1511 + 173 * number * number};
 }
 
 // What one set of choices makes of a family: how many tensors of each sort it asks for.
@@ -159,7 +156,7 @@ class Fitter {
     if (!count_by_names()) return;
     set_flags();
     choose();
-    out.complete = solve();
+    out.complete = solve_or_choose() && has_its_experts();
     out.config = config_;
     for (const auto& [key, value] : *config_.as_object())
       if (!stated_.find(key)) out.derived.push_back(fmt::format("{} {}", key, json::write(value)));
@@ -205,23 +202,38 @@ class Fitter {
     return true;
   }
 
-  // The sort that a name of the GGUF table stands for in this convention.
-  bool has_gguf_name(std::string_view rule) const {
-    std::string name(rule);
-    if (const size_t star = name.find('*'); star != std::string::npos)
-      name.replace(star, 1, layer_mark);
+  // A family with experts has models of dense layers alone on paper only: their names would be those
+  // of another family.
+  bool has_its_experts() const {
+    if (!find_key(arch(), Fact::experts)) return true;
     for (const FamilyNames::Sort& sort : names_.sorts())
-      for (const TensorRow* row : sort.rows)
-        if (pattern_of(row->gguf, sort.part) == name && present(sort.pattern)) return true;
+      if (sort.rows.front()->role == Role::expert_down && present(sort.pattern)) return true;
     return false;
+  }
+
+  // Whether there is what a name of the GGUF table stands for in this convention; nullopt when it
+  // stands for nothing.
+  std::optional<bool> has_gguf_name(std::string_view rule) const {
+    const size_t star = std::min(rule.find('*'), rule.size());
+    std::string name(rule.substr(0, star));
+    if (star < rule.size()) name.append(layer_mark).append(rule.substr(star + 1));
+    bool known = false;
+    for (const FamilyNames::Sort& sort : names_.sorts())
+      for (const TensorRow* row : sort.rows) {
+        if (pattern_of(row->gguf, sort.part) != name) continue;
+        if (present(sort.pattern)) return true;
+        known = true;
+      }
+    return known ? std::optional(false) : std::nullopt;
   }
 
   // What is there or not says what a flag is.
   void set_flags() {
     each_key([&](const KeyRow& row) {
       if (row.kind != KeyKind::flag || is_stated(row)) return;
-      if (row.gguf.starts_with('?')) config_.set(key_of(row), has_gguf_name(row.gguf.substr(1)));
-      if (row.gguf.starts_with('!')) config_.set(key_of(row), !has_gguf_name(row.gguf.substr(1)));
+      if (!is_tensor_rule(row.gguf)) return;
+      if (const auto there = has_gguf_name(row.gguf.substr(1)))
+        config_.set(key_of(row), *there == row.gguf.starts_with('?'));
     });
   }
 
@@ -234,7 +246,7 @@ class Fitter {
 
   std::map<std::string, int64_t> point(bool second) const {
     std::map<std::string, int64_t> values;
-    size_t number = 0;
+    int64_t number = 0;
     each_key([&](const KeyRow& row) {
       if (!is_unknown(row)) return;
       const Points p = points_of(row.fact, number++);
@@ -292,11 +304,12 @@ class Fitter {
       const bool replaced = is_replaced(sort);
       for (int layer = 0, n = layers_of(sort, model); layer < n; ++layer) {
         bool asked = false;
-        const TensorRow& row = *rows_in(sort, model, sort.per_layer ? layer : -1, asked).front();
+        const int at = sort.per_layer ? layer : -1;
+        const TensorRow& row = *rows_in(sort, model, at, asked).front();
+        if (sort.part == Part::bias && row.bias.holds && !row.bias.holds(model, at)) asked = false;
         if (asked || row.role == Role::output) demand.asked += entries;
         if (layer + 1 == n && sort.per_layer) demand.asked += entries * mtp_layers_;
-        if (!replaced && !sort.alternative &&
-            needs(row, sort.part, model, sort.per_layer ? layer : -1))
+        if (!replaced && !sort.alternative && needs(row, sort.part, model, at))
           demand.needed += entries;
       }
     }
@@ -332,7 +345,7 @@ class Fitter {
       else if (row.kind == KeyKind::optional_integer && is_unknown(row))
         others.emplace_back(key, nullptr);
       else if (row.kind == KeyKind::optional_integer)
-        others.emplace_back(key, "open");
+        others.emplace_back(key, std::string_view("open"));
       else if (row.kind == KeyKind::count || (row.kind == KeyKind::integer && row.fallback == "1"))
         for (int64_t n = 0; n <= std::min<int64_t>(layers(), max_layer_choice); ++n)
           if (row.kind == KeyKind::count || n > 0) others.emplace_back(key, n);
@@ -422,6 +435,27 @@ class Fitter {
     if (contradicted_) return false;
     const ModelFacts a = facts_at(point(false)), b = facts_at(point(true));
     return mismatch(a) == 0 && same_expressions_agree(a, b);
+  }
+
+  // Some flags decide about shapes alone (multi-query attention).
+  bool solve_or_choose() {
+    const json::Value config = config_;
+    if (solve()) return true;
+    const json::Value first = config_;
+    std::vector<std::pair<std::string, bool>> flags;
+    each_key([&](const KeyRow& row) {
+      if (row.kind == KeyKind::flag && !spelled(config, row))
+        flags.emplace_back(key_of(row), row.fallback != "true");
+    });
+    for (const auto& [key, value] : flags) {
+      config_ = config;
+      config_.set(key, value);
+      equations_.clear();
+      contradicted_ = false;
+      if (solve()) return true;
+    }
+    config_ = first;
+    return false;
   }
 
   bool solve_one() {
