@@ -205,9 +205,11 @@ class Fitter {
   // A family with experts has models of dense layers alone on paper only: their names would be those
   // of another family.
   bool has_its_experts() const {
-    if (!find_key(arch(), Fact::experts)) return true;
+    return !find_key(arch(), Fact::experts) || has_role(Role::expert_down);
+  }
+  bool has_role(Role role) const {
     for (const FamilyNames::Sort& sort : names_.sorts())
-      if (sort.rows.front()->role == Role::expert_down && present(sort.pattern)) return true;
+      if (sort.rows.front()->role == role && present(sort.pattern)) return true;
     return false;
   }
 
@@ -231,9 +233,12 @@ class Fitter {
   void set_flags() {
     each_key([&](const KeyRow& row) {
       if (row.kind != KeyKind::flag || is_stated(row)) return;
-      if (!is_tensor_rule(row.gguf)) return;
-      if (const auto there = has_gguf_name(row.gguf.substr(1)))
-        config_.set(key_of(row), *there == row.gguf.starts_with('?'));
+      if (row.fact == Fact::tied) {
+        config_.set(key_of(row), !has_role(Role::output));
+      } else if (is_tensor_rule(row.gguf)) {
+        if (const auto there = has_gguf_name(row.gguf.substr(1)))
+          config_.set(key_of(row), *there == row.gguf.starts_with('?'));
+      }
     });
   }
 

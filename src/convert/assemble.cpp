@@ -327,6 +327,7 @@ class Assembler {
   void gguf_metadata_from_hf() {
     if (!options_.rope_scaling.empty()) write_rope_config(facts_, config_);
     warn_of_runtime(facts_, config_, config_file_, warnings());
+    warn_of_unknown_keys(*facts_.arch, config_, config_file_, warnings());
     Facts& f = facts_.facts;
     std::optional<VocabularyResult> tokenizer = read_tokenizer(
         request_, source_, config_, std::string(facts_.arch->name), f.integer(Fact::vocab));
