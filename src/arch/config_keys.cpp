@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "arch/facts.h"
 #include "arch/key_tables.h"
 
@@ -57,6 +59,9 @@ constexpr std::string_view harmless =
     "boi_token_index eoi_token_index boa_token_index eoa_token_index vision_token_id "
     "vision_start_token_id vision_end_token_id projector_hidden_act vision_feature_layer "
     "vision_feature_select_strategy multimodal_projector_bias image_seq_length "
+    // wrong ones contradict the shapes, or the key that they are computed from
+    "head_dim qk_head_dim num_key_value_heads tie_word_embeddings dense_act_fn "
+    "scale_decoder_outputs max_window_layers "
     // scaling of positions: rope.cpp
     "rope_parameters rope_theta rope_scaling partial_rotary_factor "
     "original_max_position_embeddings";
@@ -72,6 +77,7 @@ constexpr Harmless switched_off[] = {
     {"sliding_window", "0"},           {"attention_bias", "false"},
     {"mlp_bias", "false"},             {"qkv_bias", "false"},
     {"use_qk_norm", "false"},          {"qk_layernorm", "false"},
+    {"rotary_pct", "1 1.0"},           {"rope_pct", "1 1.0"},
     {"logit_scale", "1 1.0"},          {"moe_layer_freq", "1"},
     {"use_bidirectional_attention", "false"},
 };
@@ -87,9 +93,28 @@ bool same_value(const json::Value& a, const json::Value& b) {
   return a == b;
 }
 
-// Whether a member can make no difference, or is one that the tables of the family speak of.
-bool is_accounted_for(const Architecture& arch, const json::Value& constants, std::string_view key,
+// Layers that all see the whole context; or a list that only repeats another (Llama 4, SmolLM 3).
+bool says_no_more(const Architecture& arch, const json::Value& layer_types) {
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group)
+      if (row.kind == KeyKind::layer_flags && has_word(row.hf, "no_rope_layers")) return true;
+  const json::Array* layers = layer_types.as_array();
+  return layers && std::all_of(layers->begin(), layers->end(), [](const json::Value& layer) {
+    return layer.as_string() && *layer.as_string() == "full_attention";
+  });
+}
+
+// Another spelling of the epsilon of norms that says the same.
+bool is_known_epsilon(const Architecture& arch, const json::Value& config, std::string_view key,
                       const json::Value& value) {
+  const KeyRow* row = find_key(arch, Fact::norm_eps);
+  const json::Value* known = row ? spelled(config, *row) : nullptr;
+  return known && key.find("eps") != std::string_view::npos && same_value(*known, value);
+}
+
+// Whether a member can make no difference, or is one that the tables of the family speak of.
+bool is_accounted_for(const Architecture& arch, const json::Value& constants,
+                      const json::Value& config, std::string_view key, const json::Value& value) {
   if (value.is_null() || is_dropout(key) || has_word(harmless, key)) return true;
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
@@ -100,6 +125,8 @@ bool is_accounted_for(const Architecture& arch, const json::Value& constants, st
     if (limit.key == key) return true;
   for (const Harmless& row : switched_off)
     if (row.key == key && has_word(row.values, json::write(value))) return true;
+  if (key == "layer_types" && says_no_more(arch, value)) return true;
+  if (is_known_epsilon(arch, config, key, value)) return true;
   const json::Value* usual = constants.find(key);
   return usual && same_value(*usual, value);
 }
@@ -113,7 +140,7 @@ void warn_of_unknown_keys(const Architecture& arch, const json::Value& config,
   const json::Value constants = json::parse(arch.constants, {});
   std::vector<std::string> unknown;
   for (const auto& [key, value] : *members)
-    if (!is_accounted_for(arch, constants, key, value)) unknown.push_back(printable(key));
+    if (!is_accounted_for(arch, constants, config, key, value)) unknown.push_back(printable(key));
   if (unknown.empty()) return;
   add_warning(warnings, Error(codes::unknown_config_key,
                               {.where = key_where(unknown.front()),
