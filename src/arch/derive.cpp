@@ -164,6 +164,7 @@ class Fitter {
 
  private:
   const Architecture& arch() const { return names_.arch(); }
+  bool gguf() const { return names_.convention() == Convention::gguf; }
 
   const NameSort* present(const std::string& pattern) const {
     const auto it = present_.find(pattern);
@@ -233,6 +234,8 @@ class Fitter {
   void set_flags() {
     each_key([&](const KeyRow& row) {
       if (row.kind != KeyKind::flag || is_stated(row)) return;
+      // A rule on what every file has says what all GGUF files mean.
+      if (!gguf() && row.gguf == "?token_embd.weight") return;
       if (row.fact == Fact::tied) {
         config_.set(key_of(row), !has_role(Role::output));
       } else if (is_tensor_rule(row.gguf)) {
@@ -247,6 +250,13 @@ class Fitter {
     json::Value config = config_;
     for (const auto& [key, value] : values) config.set(key, value);
     return trial_facts(arch(), config);
+  }
+
+  // The facts that decide which tensors there are: class defaults for what nothing says.
+  ModelFacts usual() const {
+    std::map<std::string, int64_t> values;
+    for (const std::string& key : opened_) values[key] = 1;
+    return facts_at(values);
   }
 
   std::map<std::string, int64_t> point(bool second) const {
@@ -337,44 +347,69 @@ class Fitter {
     return false;
   }
 
-  // Keys that decide which tensors there are, where the class defaults do not fit: the one other
-  // value of one key, or of two, that does.
-  void choose() {
-    if (mismatch(facts_at(point(false))) == 0) return;
-    std::vector<std::pair<std::string, json::Value>> others;
+  // Another value of a key that may decide which tensors there are; null where `opens` says that the
+  // key has a number that shapes tell.
+  struct Choice {
+    std::string key;
+    json::Value value;
+    bool opens = false;
+  };
+
+  std::vector<Choice> choices() const {
+    std::vector<Choice> out;
     each_key([&](const KeyRow& row) {
-      if (is_stated(row) || others.size() > max_choices) return;
+      if (is_stated(row) || out.size() > max_choices) return;
       const std::string key = key_of(row);
+      const bool is_count = row.kind == KeyKind::count;
       if (row.kind == KeyKind::flag)
-        others.emplace_back(key, row.fallback != "true");
+        out.push_back({key, row.fallback != "true"});
       else if (row.kind == KeyKind::optional_integer && is_unknown(row))
-        others.emplace_back(key, nullptr);
-      else if (row.kind == KeyKind::optional_integer)
-        others.emplace_back(key, std::string_view("open"));
-      else if (row.kind == KeyKind::count || (row.kind == KeyKind::integer && row.fallback == "1"))
-        for (int64_t n = 0; n <= std::min<int64_t>(layers(), max_layer_choice); ++n)
-          if (row.kind == KeyKind::count || n > 0) others.emplace_back(key, n);
+        out.push_back({key, nullptr});
+      else if (row.kind == KeyKind::optional_integer ||
+               (row.kind == KeyKind::integer && row.fallback.starts_with('=')))
+        out.push_back({key, nullptr, true});
+      else if (is_count || (row.kind == KeyKind::integer && row.fallback == "1"))
+        for (int64_t n = is_count ? 0 : 1; n <= std::min(layers(), max_layer_choice); ++n)
+          out.push_back({key, n});
     });
-    for (size_t i = 0; i < others.size(); ++i)
-      if (fits_with({others[i]})) return;
-    for (size_t i = 0; i < others.size() && others.size() <= max_paired; ++i)
-      for (size_t j = i + 1; j < others.size(); ++j)
-        if (others[i].first != others[j].first && fits_with({others[i], others[j]})) return;
+    return out;
   }
 
-  // Takes the choices when they explain all tensors, else leaves everything as it was.
-  bool fits_with(const std::vector<std::pair<std::string, json::Value>>& choices) {
-    const json::Value config = config_;
-    const std::set<std::string> opened = opened_;
-    for (const auto& [key, value] : choices)
-      if (value.as_string())
-        opened_.insert(key);
-      else
-        config_.set(key, value);
-    if (mismatch(facts_at(point(false))) == 0) return true;
-    config_ = config;
-    opened_ = opened;
+  // Where the class defaults do not fit: the choice that helps most, as long as one helps.
+  void choose() {
+    if (layers() > max_layers_to_choose || misses_what_all_have()) return;
+    for (uint64_t wrong = mismatch(usual()); wrong > 0;) {
+      const json::Value config = config_;
+      const std::set<std::string> opened = opened_;
+      std::optional<Choice> best;
+      for (const Choice& choice : choices()) {
+        take(choice);
+        if (const uint64_t left = mismatch(usual()); left < wrong) {
+          wrong = left;
+          best = choice;
+        }
+        config_ = config;
+        opened_ = opened;
+      }
+      if (!best) return;
+      take(*best);
+    }
+  }
+
+  bool misses_what_all_have() const {
+    for (const FamilyNames::Sort& sort : names_.sorts())
+      if (!sort.alternative && sort.part == Part::weight && sort.rows.size() == 1 &&
+          sort.rows.front()->weight.holds == Needed::always.holds && !present(sort.pattern) &&
+          !is_replaced(sort))
+        return true;
     return false;
+  }
+
+  void take(const Choice& choice) {
+    if (choice.opens)
+      opened_.insert(choice.key);
+    else
+      config_.set(choice.key, choice.value);
   }
 
   int64_t layers() const {
@@ -418,7 +453,8 @@ class Fitter {
   }
 
   // Extents that are one expression must be one number.
-  bool same_expressions_agree(const ModelFacts& a, const ModelFacts& b) const {
+  bool same_expressions_agree() const {
+    const ModelFacts a = facts_at(point(false)), b = facts_at(point(true));
     std::map<std::pair<int64_t, int64_t>, int64_t> extents;
     for (const Equation& e : equations_) {
       const std::pair<int64_t, int64_t> at{value_of(e, a), value_of(e, b)};
@@ -432,14 +468,12 @@ class Fitter {
   // Every extent with one unknown in it gives that unknown, until no more are found. False for a
   // contradiction.
   bool solve() {
-    const ModelFacts first = facts_at(point(false));
-    if (mismatch(first) != 0 || !find_equations(first)) return false;
-    if (!same_expressions_agree(first, facts_at(point(true)))) return false;
+    const ModelFacts structure = usual();
+    if (mismatch(structure) != 0 || !find_equations(structure)) return false;
+    if (!same_expressions_agree()) return false;
     while (solve_one()) {
     }
-    if (contradicted_) return false;
-    const ModelFacts a = facts_at(point(false)), b = facts_at(point(true));
-    return mismatch(a) == 0 && same_expressions_agree(a, b);
+    return !contradicted_ && mismatch(usual()) == 0 && same_expressions_agree();
   }
 
   // Some flags decide about shapes alone (multi-query attention).
@@ -503,8 +537,8 @@ class Fitter {
   }
 
   // Bounds of the search for what decides which tensors there are.
-  static constexpr size_t max_choices = 200, max_paired = 24;
-  static constexpr int64_t max_layer_choice = 64;
+  static constexpr size_t max_choices = 200;
+  static constexpr int64_t max_layer_choice = 64, max_layers_to_choose = 1000;
 
   const FamilyNames& names_;
   json::Value stated_, config_;

@@ -177,13 +177,16 @@ Recognition require_architecture(const Checkpoint& source, std::string_view mode
       nearest = arch;
     }
   }
+  const std::string first_file = source.files.empty() ? std::string() : source.files.front().first;
   fail(codes::unknown_architecture,
        {.where = r.evidence,
         .expected = nearest ? fmt::format("a known one; the tensor names match {} best ({} %)",
                                           nearest->name, best * 100 / census.tensors)
                             : "a known one",
         .found = r.found.empty() ? "no name of an architecture" : printable(r.found),
-        .file = model_type.empty() ? source.config_file : ""});
+        .file = !model_type.empty()           ? std::string()
+                : source.config_file.empty() ? first_file
+                                             : source.config_file});
 }
 
 bool has_own_facts(const Checkpoint& source) {

@@ -139,6 +139,7 @@ class Assembler {
     Checkpoint stated;  // what recognition may look at, with the laid-over config
     stated.convention = source_.convention;
     stated.tensors = source_.tensors;
+    stated.files = source_.files;
     stated.metadata = source_.metadata;
     stated.config = config_;
     stated.config_file = config_file_;
