@@ -225,14 +225,18 @@ class Canonicaliser {
   void stack_entries() {
     for (auto& [key, entries] : entries_) {
       std::vector<ValuePtr> parts;
+      std::vector<std::string> sources;
       Shape shape;
       for (auto& [entry, tensor] : entries) {
         shape = tensor.value->shape();
         parts.push_back(std::move(tensor.value));
+        sources.push_back(std::move(tensor.source));
       }
       shape.front() = static_cast<int64_t>(parts.size());
-      out_.tensors[key] = {concat(std::move(parts), std::move(shape)),
-                           entries.begin()->second.source};
+      RoleTensor& stack = out_.tensors[key];
+      stack = {concat(std::move(parts), std::move(shape)), std::move(sources.front())};
+      sources.erase(sources.begin());
+      stack.further_sources = std::move(sources);
     }
   }
 
@@ -360,6 +364,8 @@ Canonical held_by(Canonical canonical, Convention convention) {
       ++it;
     } else {
       canonical.dropped.push_back({it->second.source, "no place in the target"});
+      for (const std::string& name : it->second.further_sources)
+        canonical.dropped.push_back({name, "no place in the target"});
       it = canonical.tensors.erase(it);
     }
   return canonical;

@@ -17,6 +17,7 @@ extern const std::string_view text_wrappers, other_parts;
 struct RoleTensor {
   ValuePtr value;
   std::string source;  // native name it came from
+  std::vector<std::string> further_sources;  // of a stack whose entries came one by one
 };
 
 struct Canonical {

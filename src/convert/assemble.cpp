@@ -173,7 +173,7 @@ class Assembler {
   // what no config says, names and shapes of the tensors do, or it is asked for.
   void take_shapes(const Recognition& known) {
     const bool bare = !has_own_facts(source_);
-    if (!bare && source_.convention == Convention::gguf) return;
+    if (!bare && (source_.convention == Convention::gguf || language_member(config_))) return;
     CompletedConfig completed = complete_by_shapes(*known.arch, source_, config_);
     if (bare) require_stated_facts(known, completed);
     config_ = std::move(completed.config);
@@ -210,12 +210,16 @@ class Assembler {
       Origin origin;
       for (const RoleKey& key : native.roles)
         if (const auto it = canonical.tensors.find(key); it != canonical.tensors.end())
-          if (std::find(origin.sources.begin(), origin.sources.end(), it->second.source) ==
-              origin.sources.end())
-            origin.sources.push_back(it->second.source);
+          add_sources(it->second, origin.sources);
       out().tensors.push_back(std::move(native.tensor));
       target_.origins.push_back(std::move(origin));
     }
+  }
+
+  static void add_sources(const RoleTensor& tensor, std::vector<std::string>& sources) {
+    if (std::find(sources.begin(), sources.end(), tensor.source) != sources.end()) return;
+    sources.push_back(tensor.source);
+    sources.insert(sources.end(), tensor.further_sources.begin(), tensor.further_sources.end());
   }
 
   void report_unknown(const std::vector<std::string>& unknown) {
