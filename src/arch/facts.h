@@ -33,13 +33,13 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
 // Config keys that the family's table does not know: those that map to nothing in a GGUF.
 std::vector<std::string> unmapped_config_keys(const Architecture& arch, const json::Value& config);
 
+// The row of a fact; null when the family has none. The key as the source spells it.
+const KeyRow* find_key(const Architecture& arch, Fact fact);
+std::string key_spelling(const Architecture& arch, Fact fact, Convention convention);
+
 // Config keys that nothing here knows, one warning for all: they may change what the model computes.
 // Also those that a family's class has and its tables do not carry, with another value than usual.
 void warn_of_unknown_keys(const Architecture& arch, const json::Value& config,
                           const std::string& file, std::vector<Finding>& warnings);
-
-// The row of a fact; null when the family has none. The key as the source spells it.
-const KeyRow* find_key(const Architecture& arch, Fact fact);
-std::string key_spelling(const Architecture& arch, Fact fact, Convention convention);
 
 }  // namespace recast
