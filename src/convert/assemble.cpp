@@ -177,6 +177,8 @@ class Assembler {
     CompletedConfig completed = complete_by_shapes(*known.arch, source_, config_);
     if (bare) require_stated_facts(known, completed);
     config_ = std::move(completed.config);
+    if (known.by_names)
+      target_.assumptions.push_back(fmt::format("{}: {}", known.arch->name, known.evidence));
     for (const std::string& fact : completed.derived)
       target_.assumptions.push_back(fact + " (by the tensors)");
     if (bare)
