@@ -7,7 +7,7 @@
 #include "arch/key_tables.h"
 
 // Which members of a config.json may change what a model computes.
-// Source: configuration_utils.py of transformers 4 and 5 and the configuration files of its families.
+// Source: configuration_utils.py of transformers 4 and 5 and the configurations of its families.
 namespace recast {
 
 namespace {
@@ -15,13 +15,13 @@ namespace {
 // Keys that no forward pass of a language model reads, or that other code here reads.
 constexpr std::string_view harmless =
     // what it is called and was saved by
-    "architectures model_type auto_map transformers_version _name_or_path _commit_hash name_or_path "
-    "custom_pipelines unsloth_fixed unsloth_version transformers.js_config _from_model_config "
+    "architectures model_type auto_map transformers_version _name_or_path _commit_hash "
+    "name_or_path custom_pipelines unsloth_fixed unsloth_version transformers.js_config _from_model_config "
     "_diffusers_version peft_version model_name license "
     // types and how it is run
     "dtype torch_dtype quantization_config attn_implementation _attn_implementation "
-    "_attn_implementation_internal _attn_implementation_autoset _flash_attn_2_enabled use_flash_attn "
-    "use_flash_attention use_flash_attention_2 flash_attn use_cache use_cache_quantization "
+    "_attn_implementation_internal _attn_implementation_autoset _flash_attn_2_enabled "
+    "use_flash_attn use_flash_attention use_flash_attention_2 flash_attn use_cache use_cache_quantization "
     "use_cache_kernel torchscript use_bfloat16 return_dict use_return_dict output_attentions "
     "output_hidden_states output_scores return_dict_in_generate chunk_size_feed_forward "
     "tf_legacy_loss gradient_checkpointing use_memory_efficient_attention use_mambapy "
@@ -53,8 +53,8 @@ constexpr std::string_view harmless =
     "exponential_decay_length_penalty suppress_tokens begin_suppress_tokens remove_invalid_values "
     "generation_config max_window_size chat_format onnx_safe add_bos_token add_eos_token "
     // other parts of a model of several modalities
-    "text_config llm_config language_config vision_config audio_config vision_tower mm_vision_tower "
-    "mm_hidden_size mm_projector_type mm_tokens_per_image image_token_id image_token_index "
+    "text_config llm_config language_config vision_config audio_config vision_tower "
+    "mm_vision_tower mm_hidden_size mm_projector_type mm_tokens_per_image image_token_id image_token_index "
     "video_token_id video_token_index audio_token_id audio_token_index boi_token_id eoi_token_id "
     "boi_token_index eoi_token_index boa_token_index eoa_token_index vision_token_id "
     "vision_start_token_id vision_end_token_id projector_hidden_act vision_feature_layer "
@@ -71,15 +71,12 @@ struct Harmless {
   std::string_view key, values;  // JSON, blank separated
 };
 constexpr Harmless switched_off[] = {
-    {"is_decoder", "false true"},      {"is_encoder_decoder", "false"},
-    {"add_cross_attention", "false"},  {"tie_encoder_decoder", "false"},
-    {"pruned_heads", "{}"},            {"use_sliding_window", "false"},
-    {"sliding_window", "0"},           {"attention_bias", "false"},
-    {"mlp_bias", "false"},             {"qkv_bias", "false"},
-    {"use_qk_norm", "false"},          {"qk_layernorm", "false"},
-    {"rotary_pct", "1 1.0"},           {"rope_pct", "1 1.0"},
-    {"logit_scale", "1 1.0"},          {"moe_layer_freq", "1"},
-    {"use_bidirectional_attention", "false"},
+    {"is_decoder", "false"}, {"is_encoder_decoder", "false"}, {"add_cross_attention", "false"},
+    {"tie_encoder_decoder", "false"}, {"pruned_heads", "{}"}, {"use_sliding_window", "false"},
+    {"sliding_window", "0"}, {"attention_bias", "false"}, {"mlp_bias", "false"},
+    {"qkv_bias", "false"}, {"use_qk_norm", "false"}, {"qk_layernorm", "false"},
+    {"rotary_pct", "1 1.0"}, {"rope_pct", "1 1.0"}, {"logit_scale", "1 1.0"},
+    {"moe_layer_freq", "1"}, {"use_bidirectional_attention", "false"},
 };
 
 bool is_dropout(std::string_view key) {

@@ -36,8 +36,8 @@ TEST(ConfigKeys, UnknownOnesAreOneWarning) {
 
 TEST(ConfigKeys, HarmlessOnesAreNone) {
   json::Value config = tiny_config(llama);
-  for (const char* key : {"embd_pdrop", "attention_dropout_prob", "initializer_range", "temperature",
-                          "num_labels", "vision_config", "use_cache"})
+  for (const char* key : {"embd_pdrop", "attention_dropout_prob", "initializer_range",
+                          "temperature", "num_labels", "vision_config", "use_cache"})
     config.set(key, 3);
   config.set("new_switch", nullptr);
   config.set("is_encoder_decoder", false);

@@ -17,8 +17,8 @@ constexpr std::string_view layer_mark = "{}";
 // The tensor that a layer has which predicts further tokens, and no other.
 constexpr std::string_view mtp_mark = ".eh_proj.";
 
-// Two values to try for an unknown. Heads are few, so that they divide a width to something; no sum or
-// difference of others is the same twice, so that extents that agree at both are one expression.
+// Two values to try for an unknown. Heads are few, so that they divide a width to something; no sum
+// or difference of others is the same twice: extents that agree at both points are one expression.
 struct Points {
   int64_t a, b;
 };
@@ -104,8 +104,8 @@ class Fitter {
     return true;
   }
 
-  // A family with experts has models of dense layers alone on paper only: their names would be those
-  // of another family.
+  // A family with experts has models of dense layers alone on paper only: their names would be
+  // those of another family.
   bool has_its_experts() const {
     return !find_key(arch(), Fact::experts) || has_role(Role::expert_down);
   }
@@ -248,8 +248,8 @@ class Fitter {
     return false;
   }
 
-  // Another value of a key that may decide which tensors there are; null where `opens` says that the
-  // key has a number that shapes tell.
+  // Another value of a key that may decide which tensors there are; null where `opens` says that
+  // the key has a number that shapes tell.
   struct Choice {
     std::string key;
     json::Value value;

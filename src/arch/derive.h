@@ -21,9 +21,9 @@ struct Fit {
 // `stated` is a partial config, or null.
 Fit fit(const NameCensus& census, const FamilyNames& names, const json::Value& stated);
 
-// Config keys that neither `config` nor a class default gives. Without any config of the model's own
-// a class default is no reason to believe that it has the usual head count, rotary base or epsilon:
-// these must be stated.
+// Config keys that neither `config` nor a class default gives. Without any config of the model's
+// own a class default is no reason to believe that it has the usual head count, rotary base or
+// epsilon: these must be stated.
 std::vector<std::string> missing_keys(const Architecture& arch, const json::Value& config);
 
 }  // namespace recast

@@ -38,7 +38,8 @@ TEST(Derive, EveryFamilyFitsItsOwnTensors) {
       const NameCensus census = take_census(model);
       const FamilyNames names(*arch, convention);
       const Fit found = fit(census, names, nullptr);
-      EXPECT_EQ(found.explained, census.tensors) << arch->name << " " << convention_name(convention);
+      EXPECT_EQ(found.explained, census.tensors)
+          << arch->name << " " << convention_name(convention);
       EXPECT_TRUE(found.complete)
           << arch->name << " " << convention_name(convention) << " " << json::write(found.config);
     }
@@ -160,7 +161,8 @@ TEST(Recognise, AHundredThousandNamesCountOnce) {
   EXPECT_EQ(census.sorts[0].count, 33'300u);
   EXPECT_EQ(census.sorts[0].highest, (std::array<int64_t, 2>{99, 332}));
   EXPECT_EQ(recognise(model, "").arch, nullptr);
-  for (Tensor& tensor : model.tensors) tensor.name += "x" + std::to_string(&tensor - &model.tensors[0]);
+  for (size_t i = 0; i < model.tensors.size(); ++i)
+    model.tensors[i].name.append(fmt::format("x{}", i));
   EXPECT_EQ(take_census(model).others, 99'900u - NameCensus::limit);
   EXPECT_EQ(error_of([&] { require_architecture(model, ""); }).code, &codes::unknown_architecture);
 }

@@ -9,7 +9,8 @@
 
 namespace recast {
 
-// A family's names in one convention: which sorts of tensors it knows, in any spelling that is read.
+// A family's names in one convention: the sorts of tensors that it knows, in any spelling that is
+// read.
 class FamilyNames {
  public:
   // The native tensors of one name with any layer and expert.

@@ -10,7 +10,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The number that a part of a name is; -1 when it is none, or none of this world.
 int64_t number_of(std::string_view part) {
-  if (part.empty() || part.size() > 9 || !std::all_of(part.begin(), part.end(), is_digit)) return -1;
+  if (part.empty() || part.size() > 9) return -1;
+  if (!std::all_of(part.begin(), part.end(), is_digit)) return -1;
   int64_t number = 0;
   for (const char c : part) number = number * 10 + (c - '0');
   return number;

@@ -69,7 +69,7 @@ Recognition by_config(const Checkpoint& source) {
   return {};
 }
 
-// The name in the keys of a GGUF whose general.architecture is gone: all families count their layers.
+// The name in the keys of a GGUF whose general.architecture is gone: every family counts layers.
 std::string key_prefix(const Metadata& metadata) {
   constexpr std::string_view count = ".block_count";
   std::string name;

@@ -17,17 +17,17 @@ struct Recognition {
 };
 
 // Which family a checkpoint is of, in the order of R-008: `model_type` (--model-type), own
-// provenance, config.json, GGUF keys, tensor names. Never guesses: a name that is stated and unknown
-// is not overruled by weaker evidence; names of tensors count where no name is stated, and only when
-// all tensors are explained, none is missing, the shapes agree and no other family does as well.
+// provenance, config.json, GGUF keys, tensor names. Never guesses: a name that is stated and
+// unknown is not overruled by weaker evidence; names of tensors count where no name is stated, and
+// only when all are explained, none is missing, the shapes agree and no other family does as well.
 Recognition recognise(const Checkpoint& source, std::string_view model_type);
 
 // The same, but throws ambiguous_architecture with the candidates, or unknown_architecture with the
 // nearest family and its share of matching tensor names.
 Recognition require_architecture(const Checkpoint& source, std::string_view model_type);
 
-// Whether anything but names and shapes of tensors says what a checkpoint is: a config of its own, or
-// the keys of an architecture in a GGUF.
+// Whether anything but names and shapes of tensors says what a checkpoint is: a config of its own,
+// or the keys of an architecture in a GGUF.
 bool has_own_facts(const Checkpoint& source);
 
 // A partial config completed with what names and shapes of the tensors tell.
@@ -38,7 +38,7 @@ struct CompletedConfig {
 CompletedConfig complete_by_shapes(const Architecture& arch, const Checkpoint& source,
                                    const json::Value& stated);
 
-// Throws facts_missing with every key that has to be stated for a checkpoint without facts of its own.
+// Throws facts_missing with every key that has to be stated for a checkpoint without own facts.
 void require_stated_facts(const Recognition& known, const CompletedConfig& config);
 
 // The member of a config of several modalities that describes the language model; null when the
