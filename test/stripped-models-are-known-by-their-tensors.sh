@@ -22,7 +22,10 @@ convert "$bard" -o bard.gguf
 
 # 1. No config.json beside the weights: what the tensors cannot tell is asked for, all at once.
 cp -r phi3 bare && rm bare/config.json
-expect_exit 5 recast convert bare -o x.gguf
+expect_exit 4 recast convert bare -o x.gguf
+expect_text 'EI330'
+expect_text '--model-config FILE with max_position_embeddings, num_attention_heads, rms_norm_eps, rope_theta'
+expect_exit 5 recast convert bare -o x.gguf --model-type phi3
 expect_text 'ES014'
 expect_text 'max_position_embeddings, num_attention_heads, rms_norm_eps, rope_theta'
 expect_text 'num_hidden_layers 3, .*vocab_size 48, hidden_size 32, intermediate_size 40'
@@ -104,7 +107,7 @@ same_tensors phi3.gguf x.gguf
 
 # 11. Norms of one head tell the width of a head, and with it how many there are.
 rm -rf bare && cp -r qwen3 bare && rm bare/config.json
-expect_exit 5 recast convert bare -o x.gguf --force
+expect_exit 5 recast convert bare/model.safetensors -o x.gguf --force
 expect_text 'expected max_position_embeddings, rms_norm_eps, rope_theta, found'
 jq 'del(.num_attention_heads)' keys.json > fewer.json
 convert bare --model-config fewer.json -o x.gguf

@@ -87,6 +87,11 @@ std::vector<std::string_view> names_of(const std::vector<const Architecture*>& a
   return names;
 }
 
+std::string blamed_file(const Checkpoint& source) {
+  if (!source.config_file.empty() || source.files.empty()) return source.config_file;
+  return source.files.front().first;
+}
+
 // Names and shapes: the one family that explains all tensors and misses none.
 Recognition by_tensors(const Checkpoint& source) {
   Recognition out{.by_names = true};
@@ -166,7 +171,7 @@ Recognition require_architecture(const Checkpoint& source, std::string_view mode
           .fix = fmt::format("--model-type {}, or another of these: with config.json beside the "
                              "weights, or --model-config FILE",
                              r.candidates.front()->name),
-          .file = source.config_file});
+          .file = blamed_file(source)});
   const NameCensus census = take_census(source);
   const Architecture* nearest = nullptr;
   uint64_t best = 0;
@@ -177,16 +182,13 @@ Recognition require_architecture(const Checkpoint& source, std::string_view mode
       nearest = arch;
     }
   }
-  const std::string first_file = source.files.empty() ? std::string() : source.files.front().first;
   fail(codes::unknown_architecture,
        {.where = r.evidence,
         .expected = nearest ? fmt::format("a known one; the tensor names match {} best ({} %)",
                                           nearest->name, best * 100 / census.tensors)
                             : "a known one",
         .found = r.found.empty() ? "no name of an architecture" : printable(r.found),
-        .file = !model_type.empty()           ? std::string()
-                : source.config_file.empty() ? first_file
-                                             : source.config_file});
+        .file = model_type.empty() ? blamed_file(source) : ""});
 }
 
 bool has_own_facts(const Checkpoint& source) {
@@ -203,7 +205,8 @@ CompletedConfig complete_by_shapes(const Architecture& arch, const Checkpoint& s
   return {std::move(found.config), std::move(found.derived)};
 }
 
-void require_stated_facts(const Recognition& known, const CompletedConfig& config) {
+void require_stated_facts(const Recognition& known, const CompletedConfig& config,
+                          const std::string& file) {
   const std::vector<std::string> missing = missing_keys(*known.arch, config.config);
   if (missing.empty()) return;
   std::vector<std::string> members;
@@ -213,7 +216,8 @@ void require_stated_facts(const Recognition& known, const CompletedConfig& confi
         .expected = fmt::format("{}", fmt::join(missing, ", ")),
         .found = config.derived.empty() ? std::string("nothing that the tensors tell")
                                         : fmt::format("{}", fmt::join(config.derived, ", ")),
-        .fix = fmt::format("--model-config FILE, which holds {{{}}}", fmt::join(members, ", "))});
+        .fix = fmt::format("--model-config FILE, which holds {{{}}}", fmt::join(members, ", ")),
+        .file = file});
 }
 
 }  // namespace recast

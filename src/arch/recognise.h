@@ -39,7 +39,8 @@ CompletedConfig complete_by_shapes(const Architecture& arch, const Checkpoint& s
                                    const json::Value& stated);
 
 // Throws facts_missing with every key that has to be stated for a checkpoint without own facts.
-void require_stated_facts(const Recognition& known, const CompletedConfig& config);
+void require_stated_facts(const Recognition& known, const CompletedConfig& config,
+                          const std::string& file);
 
 // The member of a config of several modalities that describes the language model; null when the
 // config is that of a language model itself. And the config of the language part alone: the member

@@ -1,11 +1,13 @@
 #include "convert/assemble.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 
 #include "arch/canonical.h"
+#include "arch/derive.h"
 #include "arch/facts.h"
 #include "arch/recognise.h"
 #include "arch/rope.h"
@@ -145,6 +147,7 @@ class Assembler {
     stated.config_file = config_file_;
     const bool hf = source_.convention == Convention::hf;
     Recognition r = recognise(stated, options_.model_type);
+    refuse_bare_folder(r);
     if (!r.arch && !needed && hf && config_.is_null() && r.candidates.empty())
       fail(codes::needs_config, {.found = "names of tensors that no architecture has",
                                  .file = options_.source});
@@ -170,12 +173,28 @@ class Assembler {
       target_.assumptions.push_back(assumption);
   }
 
+  // A folder is a whole model: without its config it is damaged, unless the user says what it is.
+  void refuse_bare_folder(const Recognition& known) const {
+    if (source_.convention != Convention::hf || !request_.from->holds_config ||
+        source_.config.is_object() || !request_.model_config.is_null() || !options_.model_type.empty())
+      return;
+    std::string expected = "config.json, or --model-config FILE";
+    if (known.arch) {
+      const CompletedConfig found = complete_by_shapes(*known.arch, source_, nullptr);
+      expected += fmt::format(" with {}", fmt::join(missing_keys(*known.arch, found.config), ", "));
+    }
+    fail(codes::config_missing, {.where = known.evidence,
+                                 .expected = std::move(expected),
+                                 .found = "no such file",
+                                 .file = options_.source});
+  }
+
   // what no config says, names and shapes of the tensors do, or it is asked for.
   void take_shapes(const Recognition& known) {
     const bool bare = !has_own_facts(source_);
     if (!bare && (source_.convention == Convention::gguf || language_member(config_))) return;
     CompletedConfig completed = complete_by_shapes(*known.arch, source_, config_);
-    if (bare) require_stated_facts(known, completed);
+    if (bare) require_stated_facts(known, completed, options_.source);
     config_ = std::move(completed.config);
     if (known.by_names)
       target_.assumptions.push_back(fmt::format("{}: {}", known.arch->name, known.evidence));
