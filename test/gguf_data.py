@@ -69,4 +69,5 @@ def main(first, *others):
     return failed
 
 
-sys.exit(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

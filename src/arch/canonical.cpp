@@ -13,14 +13,10 @@
 
 namespace recast {
 
-namespace {
-
-// Beginnings of names that wrap the language part of a model of several modalities, and those of the
-// other parts.
-constexpr std::string_view text_wrappers =
+const std::string_view text_wrappers =
     "language_model.model. model.language_model.model. model.language_model. language_model. "
-    "model.text_model. text_model. thinker.model. thinker.";
-constexpr std::string_view other_parts =
+    "model.text_model. text_model. thinker.model. thinker. module. _orig_mod.";
+const std::string_view other_parts =
     "vision_tower. model.vision_tower. vision_model. model.vision_model. visual. model.visual. "
     "vision_encoder. model.vision_encoder. vision_embed_tokens. model.vision_embed_tokens. "
     "multi_modal_projector. model.multi_modal_projector. mm_projector. model.mm_projector. "
@@ -28,6 +24,8 @@ constexpr std::string_view other_parts =
     "audio_tower. model.audio_tower. audio_projector. model.audio_projector. audio_model. "
     "embed_vision. model.embed_vision. embed_audio. model.embed_audio. img_projector. "
     "image_newline model.image_newline thinker.visual. thinker.audio_tower. talker. token2wav.";
+
+namespace {
 
 // A file may have other tensors than the config says, but not a thousand times more names.
 constexpr uint64_t limit_slots_per_tensor = 1000, limit_slots_free = 100'000;
@@ -227,14 +225,18 @@ class Canonicaliser {
   void stack_entries() {
     for (auto& [key, entries] : entries_) {
       std::vector<ValuePtr> parts;
+      std::vector<std::string> sources;
       Shape shape;
       for (auto& [entry, tensor] : entries) {
         shape = tensor.value->shape();
         parts.push_back(std::move(tensor.value));
+        sources.push_back(std::move(tensor.source));
       }
       shape.front() = static_cast<int64_t>(parts.size());
-      out_.tensors[key] = {concat(std::move(parts), std::move(shape)),
-                           entries.begin()->second.source};
+      RoleTensor& stack = out_.tensors[key];
+      stack = {concat(std::move(parts), std::move(shape)), std::move(sources.front())};
+      sources.erase(sources.begin());
+      stack.further_sources = std::move(sources);
     }
   }
 
@@ -362,6 +364,8 @@ Canonical held_by(Canonical canonical, Convention convention) {
       ++it;
     } else {
       canonical.dropped.push_back({it->second.source, "no place in the target"});
+      for (const std::string& name : it->second.further_sources)
+        canonical.dropped.push_back({name, "no place in the target"});
       it = canonical.tensors.erase(it);
     }
   return canonical;

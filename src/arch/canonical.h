@@ -9,10 +9,15 @@
 // From native names to roles and back: what makes N readers and N writers meet.
 namespace recast {
 
+// Beginnings of HF names, blank separated: those that wrap the language part of a model of several
+// modalities, or the whole of it (DistributedDataParallel, torch.compile), and those of other parts.
+extern const std::string_view text_wrappers, other_parts;
+
 // A tensor of the model, in the canonical form of its role: [out, in], rotary halves, parts apart.
 struct RoleTensor {
   ValuePtr value;
   std::string source;  // native name it came from
+  std::vector<std::string> further_sources;  // of a stack whose entries came one by one
 };
 
 struct Canonical {

@@ -10,8 +10,6 @@
 
 namespace recast {
 
-// No published model comes near; a larger count is damage, and would only cost memory.
-constexpr int64_t limit_layers = 20'000, limit_experts = 100'000;
 // Products of two and sums of a few of them fit 64 bits; positions are multiplied with nothing.
 constexpr int64_t limit_extent = int64_t{1} << 27, limit_positions = (int64_t{1} << 31) - 1;
 
@@ -374,6 +372,22 @@ ModelFacts facts_from_config(const Architecture& arch, const json::Value& config
     }
   reader.finish();
   read_rope_config(config, file, model, warnings);
+  if (arch.settle) arch.settle(model);
+  return model;
+}
+
+ModelFacts trial_facts(const Architecture& arch, const json::Value& config) {
+  static const std::string no_file;
+  ModelFacts model{.arch = &arch};
+  Reader reader{arch, Convention::hf, no_file, model};
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group) {
+      const json::Value* value = spelled(config, row);
+      if (value)
+        reader.take_json(row, *value);
+      else
+        reader.take_fallback(row);
+    }
   if (arch.settle) arch.settle(model);
   return model;
 }

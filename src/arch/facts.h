@@ -55,4 +55,9 @@ std::vector<std::string> limits_in_gguf(const Architecture& arch);
 const KeyRow* find_key(const Architecture& arch, Fact fact);
 std::string key_spelling(const Architecture& arch, Fact fact, Convention convention);
 
+// Config keys that nothing here knows, one warning for all: they may change what the model computes.
+// Also those that a family's class has and its tables do not carry, with another value than usual.
+void warn_of_unknown_keys(const Architecture& arch, const json::Value& config,
+                          const std::string& file, std::vector<Finding>& warnings);
+
 }  // namespace recast

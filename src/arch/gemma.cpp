@@ -34,7 +34,9 @@ const Architecture gemma = {
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "gelu_pytorch_tanh",
                      "initializer_range": 0.02, "use_cache": true})",
     .prefixes = "model.",
-    .ignored = {{"hidden_act", "\"gelu_pytorch_tanh\" \"gelu\"", "computes GELU by the tanh form"}},
+    .ignored = {{"hidden_act", "\"gelu_pytorch_tanh\" \"gelu\"", "computes GELU by the tanh form"},
+                {"hidden_activation", "\"gelu_pytorch_tanh\" \"gelu\" null",
+                 "computes GELU by the tanh form"}},
     .dropped = ".rotary_emb.inv_freq",
 };
 

@@ -1,9 +1,12 @@
 #include "arch/recognise.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
+
+#include "arch/derive.h"
 
 namespace recast {
 
@@ -38,31 +41,6 @@ const Architecture* by_gguf_name(std::string_view name, const Checkpoint& source
   return usual;
 }
 
-// Whether `name` is an instance of a template with one number for "{}".
-bool matches(std::string_view name, std::string_view pattern) {
-  const size_t at = pattern.find("{}");
-  if (at == std::string_view::npos) return name.starts_with(pattern) && !pattern.empty();
-  if (!name.starts_with(pattern.substr(0, at))) return false;
-  name.remove_prefix(at);
-  size_t digits = 0;
-  while (digits < name.size() && std::isdigit(static_cast<unsigned char>(name[digits]))) ++digits;
-  return digits > 0 && name.substr(digits).starts_with(pattern.substr(at + 2));
-}
-
-// Share of the file's tensors whose names the family knows, in percent.
-int share(const Checkpoint& source, const Architecture& arch) {
-  if (source.tensors.empty()) return 0;
-  size_t known = 0;
-  for (const Tensor& tensor : source.tensors) {
-    bool found = false;
-    for (const auto& group : arch.tensors)
-      for (const TensorRow& row : group)
-        found = found || matches(tensor.name, row.cell(source.convention).name);
-    known += found ? 1 : 0;
-  }
-  return static_cast<int>(known * 100 / source.tensors.size());
-}
-
 // The language part of a config that describes several parts.
 Recognition by_text_config(const json::Value& config) {
   const json::Value* text = language_member(config);
@@ -89,6 +67,48 @@ Recognition by_config(const Checkpoint& source) {
     return {find_architecture(*type), fmt::format("config.json: model_type is {}", printable(*type)),
             *type};
   return {};
+}
+
+// The name in the keys of a GGUF whose general.architecture is gone: every family counts layers.
+std::string key_prefix(const Metadata& metadata) {
+  constexpr std::string_view count = ".block_count";
+  std::string name;
+  for (const auto& [key, value] : metadata.entries()) {
+    if (!key.ends_with(count)) continue;
+    if (!name.empty()) return "";
+    name = key.substr(0, key.size() - count.size());
+  }
+  return name;
+}
+
+std::vector<std::string_view> names_of(const std::vector<const Architecture*>& archs) {
+  std::vector<std::string_view> names;
+  for (const Architecture* arch : archs) names.push_back(arch->name);
+  return names;
+}
+
+std::string blamed_file(const Checkpoint& source) {
+  if (!source.config_file.empty() || source.files.empty()) return source.config_file;
+  return source.files.front().first;
+}
+
+// Names and shapes: the one family that explains all tensors and misses none.
+Recognition by_tensors(const Checkpoint& source) {
+  Recognition out{.by_names = true};
+  const NameCensus census = take_census(source);
+  if (census.tensors == 0) return out;
+  for (const Architecture* arch : all_architectures()) {
+    const FamilyNames names(*arch, source.convention);
+    if (explained_tensors(census, names) == census.tensors && fit(census, names, nullptr).complete)
+      out.candidates.push_back(arch);
+  }
+  if (out.candidates.empty()) return out;
+  out.evidence = fmt::format("{0} of {0} tensor names and their shapes are those of {1}",
+                             census.tensors, fmt::join(names_of(out.candidates), ", "));
+  if (out.candidates.size() > 1) return out;
+  out.arch = out.candidates.front();
+  out.candidates.clear();
+  return out;
 }
 
 }  // namespace
@@ -136,26 +156,70 @@ Recognition recognise(const Checkpoint& source, std::string_view model_type) {
     if (const std::string* name = value->as_string())
       return {by_gguf_name(*name, source),
               fmt::format("general.architecture is {}", printable(*name)), *name};
-  return {};
+  if (const std::string name = key_prefix(source.metadata); !name.empty())
+    return {by_gguf_name(name, source),
+            fmt::format("the keys begin with {}", printable(name)), name};
+  return by_tensors(source);
 }
 
 Recognition require_architecture(const Checkpoint& source, std::string_view model_type) {
   Recognition r = recognise(source, model_type);
   if (r.arch) return r;
+  if (!r.candidates.empty())
+    fail(codes::ambiguous_architecture,
+         {.where = r.evidence,
+          .expected = fmt::format("one of {}", fmt::join(names_of(r.candidates), ", ")),
+          .found = "no config that says which",
+          .fix = fmt::format("--model-type {}, or another of these: with config.json beside the "
+                             "weights, or --model-config FILE",
+                             r.candidates.front()->name),
+          .file = blamed_file(source)});
+  const NameCensus census = take_census(source);
   const Architecture* nearest = nullptr;
-  int best = 0;
-  for (const Architecture* arch : all_architectures())
-    if (const int s = share(source, *arch); s > best) {
-      best = s;
+  uint64_t best = 0;
+  for (const Architecture* arch : all_architectures()) {
+    const FamilyNames names(*arch, source.convention);
+    if (const uint64_t n = explained_tensors(census, names); n > best) {
+      best = n;
       nearest = arch;
     }
+  }
   fail(codes::unknown_architecture,
        {.where = r.evidence,
         .expected = nearest ? fmt::format("a known one; the tensor names match {} best ({} %)",
-                                          nearest->name, best)
+                                          nearest->name, best * 100 / census.tensors)
                             : "a known one",
         .found = r.found.empty() ? "no name of an architecture" : printable(r.found),
-        .file = model_type.empty() ? source.config_file : ""});
+        .file = model_type.empty() ? blamed_file(source) : ""});
+}
+
+bool has_own_facts(const Checkpoint& source) {
+  return source.convention == Convention::hf ? source.config.is_object()
+                                             : !key_prefix(source.metadata).empty();
+}
+
+CompletedConfig complete_by_shapes(const Architecture& arch, const Checkpoint& source,
+                                   const json::Value& stated) {
+  Fit found = fit(take_census(source), FamilyNames(arch, source.convention), stated);
+  if (!found.config.find("architectures"))
+    found.config.set("architectures", json::Array{json::Value(words(arch.classes).front())});
+  if (!found.config.find("model_type")) found.config.set("model_type", arch.name);
+  return {std::move(found.config), std::move(found.derived)};
+}
+
+void require_stated_facts(const Recognition& known, const CompletedConfig& config,
+                          const std::string& file) {
+  const std::vector<std::string> missing = missing_keys(*known.arch, config.config);
+  if (missing.empty()) return;
+  std::vector<std::string> members;
+  for (const std::string& key : missing) members.push_back(fmt::format("\"{}\": ...", key));
+  fail(codes::facts_missing,
+       {.where = fmt::format("{}, by {}", known.arch->name, known.evidence),
+        .expected = fmt::format("{}", fmt::join(missing, ", ")),
+        .found = config.derived.empty() ? std::string("nothing that the tensors tell")
+                                        : fmt::format("{}", fmt::join(config.derived, ", ")),
+        .fix = fmt::format("--model-config FILE, which holds {{{}}}", fmt::join(members, ", ")),
+        .file = file});
 }
 
 }  // namespace recast

@@ -70,7 +70,8 @@ std::string architecture_text(const json::Value& document) {
   const std::string type = text_at(document, {"architecture", "model_type"});
   const std::string evidence = text_at(document, {"architecture", "evidence"});
   if (!type.empty() && type != out) out += fmt::format("{}({})", out.empty() ? "" : " ", type);
-  return evidence.empty() || out.empty() ? out : fmt::format("{}, from {}", out, evidence);
+  if (evidence.empty()) return out;
+  return out.empty() ? fmt::format("unknown: {}", evidence) : fmt::format("{}, from {}", out, evidence);
 }
 
 std::string inspect_text(const json::Value& document, bool full, const Terminal& terminal) {

@@ -1,11 +1,13 @@
 #include "convert/assemble.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 
 #include "arch/canonical.h"
+#include "arch/derive.h"
 #include "arch/facts.h"
 #include "arch/recognise.h"
 #include "arch/rope.h"
@@ -144,36 +146,70 @@ class Assembler {
     Checkpoint stated;  // what recognition may look at, with the laid-over config
     stated.convention = source_.convention;
     stated.tensors = source_.tensors;
+    stated.files = source_.files;
     stated.metadata = source_.metadata;
     stated.config = config_;
     stated.config_file = config_file_;
-    if (needed && source_.convention == Convention::hf && config_.is_null())
-      fail(codes::needs_config, {.expected = "config.json with at least model_type, hidden_size, "
-                                             "num_hidden_layers and num_attention_heads",
+    const bool hf = source_.convention == Convention::hf;
+    Recognition r = recognise(stated, options_.model_type);
+    refuse_bare_folder(r);
+    if (!r.arch && !needed && hf && config_.is_null() && r.candidates.empty())
+      fail(codes::needs_config, {.found = "names of tensors that no architecture has",
                                  .file = options_.source});
-    if (!needed && source_.convention == Convention::hf && config_.is_null())
-      fail(codes::needs_config, {.file = options_.source});
-    const Recognition r = needed ? require_architecture(stated, options_.model_type)
-                                 : recognise(stated, options_.model_type);
+    if (!r.arch && (needed || (hf && config_.is_null())))
+      r = require_architecture(stated, options_.model_type);
     target_.arch = r.arch;
     target_.arch_evidence = r.evidence;
     if (r.arch && needed && to_gguf() && r.arch->gguf.empty())
       fail(codes::no_gguf_architecture,
            {.where = r.evidence, .found = std::string(r.arch->name), .file = options_.source});
     // A GGUF that stays one keeps its names and keys: nothing asks what they mean.
-    if (!r.arch || (!needed && source_.convention == Convention::gguf)) return;
-    if (source_.convention == Convention::hf) {
+    if (!r.arch || (!needed && !hf)) return;
+    if (r.by_names || !options_.model_type.empty() || !has_own_facts(source_)) take_shapes(r);
+    if (hf) {
       facts_ = facts_from_config(*r.arch, language_config(config_), config_file_, warnings());
     } else {
       restored_ = restore_config(source_.metadata);
       if (!options_.model_type.empty())
         restored_ = without(std::move(restored_), {"model_type", "architectures"});
       const json::Value beyond = beyond_gguf(restored_, *r.arch);
-      facts_ = facts_from_gguf(*r.arch, source_, overlaid(beyond, request_.model_config),
-                               warnings());
+      facts_ = facts_from_gguf(*r.arch, source_, overlaid(beyond, config_), warnings());
     }
     for (const std::string& assumption : facts_.assumptions)
       target_.assumptions.push_back(assumption);
+  }
+
+  // A folder is a whole model: without its config it is damaged, unless the user says what it is.
+  void refuse_bare_folder(const Recognition& known) const {
+    if (source_.convention != Convention::hf || !request_.from->holds_config ||
+        source_.config.is_object() || !request_.model_config.is_null() || !options_.model_type.empty())
+      return;
+    std::string expected = "config.json, or --model-config FILE";
+    if (known.arch) {
+      const CompletedConfig found = complete_by_shapes(*known.arch, source_, nullptr);
+      expected += fmt::format(" with {}", fmt::join(missing_keys(*known.arch, found.config), ", "));
+    }
+    fail(codes::config_missing, {.where = known.evidence,
+                                 .expected = std::move(expected),
+                                 .found = "no such file",
+                                 .file = options_.source});
+  }
+
+  // what no config says, names and shapes of the tensors do, or it is asked for.
+  void take_shapes(const Recognition& known) {
+    const bool bare = !has_own_facts(source_);
+    if (!bare && (source_.convention == Convention::gguf || language_member(config_))) return;
+    CompletedConfig completed = complete_by_shapes(*known.arch, source_, config_);
+    if (bare) require_stated_facts(known, completed, options_.source);
+    config_ = std::move(completed.config);
+    if (known.by_names)
+      target_.assumptions.push_back(fmt::format("{}: {}", known.arch->name, known.evidence));
+    for (const std::string& fact : completed.derived)
+      target_.assumptions.push_back(fact + " (by the tensors)");
+    if (bare)
+      target_.assumptions.push_back(
+          fmt::format("class defaults of {} for what neither the tensors nor --model-config says",
+                      known.arch->name));
   }
 
   // the target's own field for the context, and the scaling that gives a longer one meaning.
@@ -205,12 +241,16 @@ class Assembler {
       Origin origin;
       for (const RoleKey& key : native.roles)
         if (const auto it = canonical.tensors.find(key); it != canonical.tensors.end())
-          if (std::find(origin.sources.begin(), origin.sources.end(), it->second.source) ==
-              origin.sources.end())
-            origin.sources.push_back(it->second.source);
+          add_sources(it->second, origin.sources);
       out().tensors.push_back(std::move(native.tensor));
       target_.origins.push_back(std::move(origin));
     }
+  }
+
+  static void add_sources(const RoleTensor& tensor, std::vector<std::string>& sources) {
+    if (std::find(sources.begin(), sources.end(), tensor.source) != sources.end()) return;
+    sources.push_back(tensor.source);
+    sources.insert(sources.end(), tensor.further_sources.begin(), tensor.further_sources.end());
   }
 
   void report_unknown(const std::vector<std::string>& unknown) {
@@ -323,6 +363,7 @@ class Assembler {
   void gguf_metadata_from_hf() {
     if (!options_.rope_scaling.empty()) write_rope_config(facts_, config_);
     warn_of_runtime(facts_, config_, config_file_, warnings());
+    warn_of_unknown_keys(*facts_.arch, config_, config_file_, warnings());
     Facts& f = facts_.facts;
     std::optional<VocabularyResult> tokenizer = read_tokenizer(
         request_, source_, config_, std::string(facts_.arch->name), f.integer(Fact::vocab));

@@ -44,9 +44,6 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options
   checkpoint.convention = Convention::hf;
   checkpoint.name = model_name(*source);
   read_configs(*source, checkpoint);
-  if (checkpoint.config.is_null())
-    fail(codes::config_missing,
-         {.expected = "config.json", .found = "no such file", .file = source->path()});
   const Weights weights = choose_weights(*source);
   if (!weights.ignored.empty())
     add_warning(checkpoint.warnings,
@@ -57,7 +54,8 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options
                        .file = source->path()}));
   find_side_files(*source, checkpoint);
   read_shards(*source, weights.set, options, checkpoint);
-  checkpoint.files.insert(checkpoint.files.begin(), {"config.json", source->find("config.json")});
+  if (checkpoint.config.is_object())
+    checkpoint.files.insert(checkpoint.files.begin(), {"config.json", source->find("config.json")});
   for (const SideFile& side : checkpoint.side_files)
     checkpoint.files.emplace_back(side.name, side.file);
   return checkpoint;

@@ -60,11 +60,19 @@ TEST(Hf, ReadsOneFileShardsAndIndexAlike) {
   EXPECT_EQ(indexed.read().name, fs::path(indexed.path()).filename().string());
 }
 
-TEST(Hf, WithoutConfigItIsRefused) {
+TEST(Hf, WithoutConfigItIsRead) {
   Folder folder;
   folder.with_single();
   fs::remove(folder / "config.json");
-  EXPECT_EQ(folder.code(), &codes::config_missing);
+  const Checkpoint bare = folder.read();
+  EXPECT_TRUE(bare.config.is_null());
+  EXPECT_EQ(bare.tensors.size(), 1u);
+  EXPECT_EQ(bare.files.size(), 1u);
+}
+
+TEST(Hf, AMalformedConfigIsRefused) {
+  Folder folder;
+  folder.with_single();
   folder.write("config.json", "[1]");
   EXPECT_EQ(folder.code(), &codes::config_malformed);
   folder.write("config.json", "{\"model_type\": ");
