@@ -394,7 +394,9 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
       model.facts.set(row.fact, *found);
     } else if (row.fact == Fact::vocab && by_tensors) {
       fail(codes::tensor_missing, {.where = tensor_where("token_embd.weight"),
-                                   .found = fmt::format("{} tensors", source.tensors.size())});
+                                   .found = source.tensors.empty()
+                                                ? "no tensor at all"
+                                                : fmt::format("{} tensors", source.tensors.size())});
     } else if (row.kind == KeyKind::optional_integer) {
       model.facts.set(row.fact, int64_t{0});
     } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {
