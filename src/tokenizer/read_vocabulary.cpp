@@ -79,8 +79,9 @@ class VocabularyReader {
     const auto special = read_json("special_tokens_map.json");
     const auto added = find_json("added_tokens.json");
     TokenizerFiles files{.tokenizer_json = from_tokenizer_json_ ? &*json_ : nullptr,
-                         .sentencepiece = model_ ? &*model_ : nullptr,
+                         .sentencepiece = model_ ? &*model_ : aside_ ? &*aside_ : nullptr,
                          .sentencepiece_name = model_name_,
+                         .first_id = fairseq_ || aside_ ? 1u : 0u,
                          .tokenizer_config = tokenizer_config_ ? &*tokenizer_config_ : nullptr,
                          .special_tokens_map = special ? &*special : nullptr,
                          .added_tokens = added ? &*added : nullptr};
@@ -122,8 +123,10 @@ class VocabularyReader {
     json_ = parse_tokenizer_json(std::move(*root), shown("tokenizer.json"));
     from_tokenizer_json_ = true;
     // The ids of fairseq models are those of tokenizer.json, not the piece numbers.
-    if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids())
+    if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids()) {
+      aside_ = std::move(model_);
       model_.reset();
+    }
   }
 
   bool pieces_have_json_ids() const {
@@ -220,8 +223,8 @@ class VocabularyReader {
     if (fairseq_) return put_fairseq_pieces(*model_, list);
     put_pieces(*model_, list);
     if (const auto added = read_json("added_tokens.json")) put_added_tokens_json(*added, list);
-    if (model_->algorithm == SentencePieceModel::Algorithm::unigram) return;
-    put_config_added(list, true);
+    // Types of a unigram are those of its pieces.
+    put_config_added(list, model_->algorithm != SentencePieceModel::Algorithm::unigram);
     if (!json_) return;
     for (const AddedToken& added : json_->added)
       if (!list.has(added.id)) put_added(added, list);
@@ -307,6 +310,7 @@ class VocabularyReader {
   const TokenizerInput& in_;
   VocabularyResult out_;
   std::optional<SentencePieceModel> model_;
+  std::optional<SentencePieceModel> aside_;  // one whose ids tokenizer.json replaces
   std::string_view model_name_;
   std::optional<TokenizerJson> json_;
   std::optional<json::Value> tokenizer_config_, generation_config_;

@@ -145,6 +145,13 @@ NewFile with_plain_class(const NewFile& config) {
   return {config.name, json::write(value, 2) + "\n"};
 }
 
+// Beside the tokenizer.json of the source, whose flags of added tokens the keys do not know.
+NewFile without_added_tokens(const NewFile& config) {
+  json::Value value = json::parse(config.bytes, {.file = config.name});
+  value.erase("added_tokens_decoder");
+  return {config.name, json::write(value, 2) + "\n"};
+}
+
 std::vector<NewFile> restored_files(const Vocabulary& v, std::string_view model_type,
                                     const json::Value& remainder) {
   std::vector<NewFile> out = restore_tokenizer_files(remainder, v, "src.hf.tokenizer");
@@ -157,9 +164,13 @@ std::vector<NewFile> restored_files(const Vocabulary& v, std::string_view model_
     for (NewFile& file : out)
       if (file.name == "tokenizer_config.json") file = with_plain_class(file);
   std::vector<Finding> unused;  // the files of the source are there
-  for (NewFile& file : files_of_keys(v, model_type, unused))
-    if (!has(file.name) && (!complete || file.name == "tokenizer_config.json"))
+  for (NewFile& file : files_of_keys(v, model_type, unused)) {
+    if (has(file.name)) continue;
+    if (!complete)
       out.push_back(std::move(file));
+    else if (file.name == "tokenizer_config.json")
+      out.push_back(without_added_tokens(file));
+  }
   return out;
 }
 

@@ -149,21 +149,22 @@ void visit_settings(Model& model, const Visit& visit) {
   visit("escape_whitespaces", model.escape_whitespaces);
 }
 
-json::Value pieces_remainder(const Vocabulary& v, const SentencePieceModel& model) {
+json::Value pieces_remainder(const Vocabulary& v, const SentencePieceModel& model, size_t first) {
   json::Value out = json::Object{{"model_type", static_cast<int64_t>(model.algorithm)},
-                                 {"count", id_number(model.pieces.size())}};
+                                 {"count", id_number(model.pieces.size())},
+                                 {"first_id", id_number(first)}};
   visit_settings(model, [&](const char* key, const auto& value) { out.set(key, value); });
   if (model.precompiled_charsmap != v.precompiled_charsmap)
     out.set("precompiled_charsmap",
             encode_base64({reinterpret_cast<const char*>(model.precompiled_charsmap.data()),
                            model.precompiled_charsmap.size()}));
   json::Array but;
-  for (size_t id = 0; id < model.pieces.size(); ++id) {
-    const Token& piece = model.pieces[id];
-    if (id < v.tokens.size() && piece.text == v.tokens[id].text &&
-        piece.score == v.tokens[id].score && piece.type == v.tokens[id].type)
+  for (size_t i = 0; i < model.pieces.size(); ++i) {
+    const Token& piece = model.pieces[i];
+    const Token* held = i + first < v.tokens.size() ? &v.tokens[i + first] : nullptr;
+    if (held && piece.text == held->text && piece.score == held->score && piece.type == held->type)
       continue;
-    but.push_back(json::Array{id_number(id), piece.text, static_cast<double>(piece.score),
+    but.push_back(json::Array{id_number(i), piece.text, static_cast<double>(piece.score),
                               static_cast<int64_t>(piece.type)});
   }
   out.set("but", std::move(but));
@@ -372,7 +373,9 @@ class Restorer {
     if (!type || *type < 1 || *type > 4) damaged("model_type", "1 to 4");
     if (!count || *count < 0 || *count > max_token_id) damaged("count", "a count of pieces");
     model.algorithm = static_cast<SentencePieceModel::Algorithm>(*type);
-    model.pieces = v_.tokens;
+    const auto first = member(part, "first_id").as_int();
+    if (!first || *first < 0 || *first > std::ssize(v_.tokens)) damaged("first_id", "an id");
+    model.pieces.assign(v_.tokens.begin() + *first, v_.tokens.end());
     model.pieces.resize(static_cast<size_t>(*count));
     for (const json::Value& value : list(part, "but")) set_piece(value, model.pieces);
     model.precompiled_charsmap = v_.precompiled_charsmap;
@@ -444,7 +447,7 @@ json::Value tokenizer_remainder(const Vocabulary& v, const TokenizerFiles& files
   json::Value out = json::Object{{"vocabulary", hash_of(v)}};
   if (files.tokenizer_json) out.set(json_name, json_remainder(v, *files.tokenizer_json));
   if (files.sentencepiece)
-    out.set(files.sentencepiece_name, pieces_remainder(v, *files.sentencepiece));
+    out.set(files.sentencepiece_name, pieces_remainder(v, *files.sentencepiece, files.first_id));
   if (files.tokenizer_config && files.tokenizer_config->is_object())
     out.set(config_name, config_remainder(v, files));
   const json::Value* whole[] = {files.special_tokens_map, files.added_tokens};

@@ -18,7 +18,8 @@
 //   tokenizer.json         rest: the file without vocab and merges; added tokens without what is usual
 //                          vocab: absent [[first id, count]], but [[id, text] or [id, text, score]]
 //                          merges: only where they are not those of the keys
-//   tokenizer.model        settings of a sentencepiece file; count; but [[id, text, score, type]]
+//   tokenizer.model        settings of a sentencepiece file; count; first_id: of piece 0;
+//                          but [[piece, text, score, type]]
 //   tokenizer_config.json  true in the place of templates and added tokens that stand elsewhere
 //   special_tokens_map.json, added_tokens.json   whole
 //   templates              names of additional_chat_templates as the folder spells them
@@ -30,6 +31,7 @@ struct TokenizerFiles {
   const TokenizerJson* tokenizer_json = nullptr;
   const SentencePieceModel* sentencepiece = nullptr;
   std::string_view sentencepiece_name;
+  uint32_t first_id = 0;  // of piece 0; 1 for fairseq models, whose first pieces are others then
   const json::Value* tokenizer_config = nullptr;
   const json::Value* special_tokens_map = nullptr;
   const json::Value* added_tokens = nullptr;
