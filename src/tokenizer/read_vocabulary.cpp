@@ -223,8 +223,8 @@ class VocabularyReader {
     if (fairseq_) return put_fairseq_pieces(*model_, list);
     put_pieces(*model_, list);
     if (const auto added = read_json("added_tokens.json")) put_added_tokens_json(*added, list);
-    // Types of a unigram are those of its pieces.
-    put_config_added(list, model_->algorithm != SentencePieceModel::Algorithm::unigram);
+    if (model_->algorithm == SentencePieceModel::Algorithm::unigram) return;
+    put_config_added(list, true);
     if (!json_) return;
     for (const AddedToken& added : json_->added)
       if (!list.has(added.id)) put_added(added, list);

@@ -44,6 +44,8 @@ ALLOWED = [
      "its tokenizer.json differs from its tokenizer.model, and a GGUF has the latter's rules"),
     ("keys", "roberta", "tokenizers", 11,
      "its <mask> does not take the blank before it, as that of every published file does"),
+    ("keys", "t5", "tokenizers", 17,
+     "its <extra_id_N> are no pieces, and the converter of llama.cpp takes nothing but pieces"),
     ("keys", "whisper", "specials", 1, "a GGUF has one token before a text, not two"),
     ("keys", "xlm-roberta", "sentencepiece", 1, "its ids are not the numbers of pieces: no file"),
 ]
@@ -142,8 +144,8 @@ class Case:
         else:
             keep = ["--no-preserve-metadata"] if way == "keys" else []
             pre = ["--pre", PRE[name]] if name in PRE else []
-            source = peers.convert(fake_model(original, folder / "fake"), folder / "model.gguf",
-                                   "--fake-weight", *pre, *keep)
+            self.fake = fake_model(original, folder / "fake")
+            source = peers.convert(self.fake, folder / "model.gguf", "--fake-weight", *pre, *keep)
         peers.convert(source, self.made, "-t", "hf")
 
     def allowed(self, library):
@@ -196,6 +198,21 @@ class Case:
         if have == self.new_ids:
             return "as tokenizers"
         return self.count("transformers", have, by_transformers(self.original)) + " to the original"
+
+    def llama_cpp(self):
+        """A vocabulary without tensors, as llama.cpp reads it."""
+        known = peers.read_json(TOKENIZERS / "llama_cpp.json")["tokenizers"].get(self.name)
+        if self.way != "ours" or not known:
+            return ""
+        words = peers.convert(self.fake, self.made.parent / "words.gguf", "--fake-weight",
+                              "--set", "gguf.vocab_only=true")
+        want = stored_ids(self.original)
+        have = peers.llama_tokenize(words, texts()[:len(want)])
+        wrong = [i for i, ids in enumerate(want) if have[i] != ids]
+        if len(wrong) > known["lines_different"]:
+            raise Differs(f"{len(wrong)} lines differ, {known['lines_different']} in a file of "
+                          f"llama.cpp's converter; {texts()[wrong[0]][:60]!r}")
+        return f"{len(wrong)}"
 
     def specials(self):
         if (self.original / "tokenizer.json").exists():
@@ -265,7 +282,8 @@ def main():
                     checks = {"convert": fail}
                 else:
                     checks = {"tokenizers": case.tokenizers, "sentencepiece": case.sentencepiece,
-                              "transformers": case.transformers, "specials": case.specials}
+                              "transformers": case.transformers, "specials": case.specials,
+                              "llama.cpp": case.llama_cpp}
             failed += peers.run_case(f"{way} {name}", checks)
     return 1 if failed else 0
 
