@@ -336,7 +336,7 @@ class Assembler {
     for (const auto& [key, value] : general.last.entries()) metadata.set(key, value);
     if (tokenizer) {
       for (Finding& warning : tokenizer->warnings) warnings().push_back(std::move(warning));
-      if (options_.preserve_metadata) carry_tokenizer(*tokenizer, metadata);
+      if (options_.preserve_metadata) carry_tokenizer(*tokenizer, metadata, target_.dropped);
       out().vocabulary = std::move(tokenizer->vocabulary);
       for (const std::string& file : tokenizer->files_used)
         target_.kept.push_back(fmt::format("{} (tokenizer)", file));

@@ -13,8 +13,9 @@ constexpr std::string_view pooling_config = "1_Pooling/config.json";
 constexpr std::string_view library_files[] = {modules_name, "config_sentence_transformers.json",
                                               "sentence_bert_config.json"};
 
-// The kinds that both sides have: number in GGUF, flag in older configs of a pooling module, value of
-// pooling_mode in newer ones. Source: llama.h, llama_pooling_type; sentence-transformers, Pooling.
+// The kinds that both sides have: number in GGUF, flag in older configs of a pooling module, value
+// of pooling_mode in newer ones. Source: llama.h, llama_pooling_type; sentence-transformers,
+// Pooling.
 struct PoolingRow {
   uint32_t number;
   std::string_view flag;
@@ -90,10 +91,11 @@ void note_module(const json::Value& module, const json::Value& config, Target& t
   const std::string type = class_of(module);
   if (type == "Normalize")
     target.notes.emplace_back(
-        "the folder normalizes embeddings to length 1; a program that runs the GGUF does that itself");
+        "the folder normalizes embeddings to length 1; a program that runs the GGUF does that "
+        "itself");
   if (type == "Pooling" && !pooling_of(config))
-    target.dropped.push_back(fmt::format("{} (a kind of pooling that GGUF has no number for)",
-                                         config_path(module)));
+    target.dropped.push_back(
+        fmt::format("{} (a kind of pooling that GGUF has no number for)", config_path(module)));
 }
 
 void add_json(Target& target, std::string_view name, const json::Value& value) {
@@ -125,7 +127,8 @@ json::Value module_row(int index, std::string_view path, std::string_view type) 
 }
 
 void add_new_files(const PoolingRow& pooling, const ModelFacts& model, Target& target) {
-  json::Value config = json::Object{{"word_embedding_dimension", model.facts.integer(Fact::hidden)}};
+  json::Value config =
+      json::Object{{"word_embedding_dimension", model.facts.integer(Fact::hidden)}};
   for (const PoolingRow& row : pooling_table) config.set(row.flag, &row == &pooling);
   for (const std::string_view flag : other_flags) config.set(flag, false);
   config.set("include_prompt", true);
@@ -179,6 +182,9 @@ void restore_modules(const Checkpoint& source, const ModelFacts& model, Target& 
   } else if (pooling) {
     add_new_files(*pooling, model, target);
   }
+  if (!pooling && number.value_or(0) != 0)
+    target.dropped.push_back(
+        fmt::format("{}.pooling_type {} (no module of that kind)", model.arch->gguf, *number));
 }
 
 }  // namespace recast

@@ -8,7 +8,8 @@
 namespace recast {
 namespace {
 
-constexpr char modules[] = R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},
+constexpr char modules[] =
+    R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},
   {"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"},
   {"idx":2,"name":"2","path":"2_Normalize","type":"sentence_transformers.models.Normalize"}])";
 
@@ -68,6 +69,15 @@ TEST(Pooling, CarriedFilesComeBack) {
     ASSERT_TRUE(made) << side.name;
     EXPECT_EQ(json::parse(made->bytes, json::ParseOptions{}), json::parse_file(*side.file));
   }
+}
+
+TEST(Pooling, RankingHasNoModule) {
+  Target back;
+  Checkpoint source;
+  source.metadata.set("bert.pooling_type", MetaValue::u32(4));
+  restore_modules(source, bert_facts(), back);
+  EXPECT_TRUE(back.checkpoint.side_files.empty());
+  EXPECT_EQ(back.dropped.size(), 1u);
 }
 
 TEST(Pooling, KeyThatWasEditedWins) {

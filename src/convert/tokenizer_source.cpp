@@ -10,11 +10,24 @@ namespace recast {
 
 namespace {
 
-constexpr std::string_view tokenizer_files[] = {
-    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model",
-    "sentencepiece.bpe.model", "tiktoken.model", "tekken.json", "chat_template.jinja",
-    "chat_template.json"};
+constexpr std::string_view tokenizer_files[] = {"tokenizer.json",
+                                                "tokenizer.model",
+                                                "tokenizer_config.json",
+                                                "special_tokens_map.json",
+                                                "added_tokens.json",
+                                                "vocab.json",
+                                                "merges.txt",
+                                                "vocab.txt",
+                                                "spiece.model",
+                                                "sentencepiece.bpe.model",
+                                                "tiktoken.model",
+                                                "tekken.json",
+                                                "chat_template.jinja",
+                                                "chat_template.json"};
+
+// Half of what our reader takes for a text. Only a merge list or scores that the keys cannot hold
+// are that long.
+constexpr uint64_t max_remainder_bytes = uint64_t{8} << 20;
 
 struct Files {
   FindFile find;
@@ -64,8 +77,7 @@ std::optional<VocabularyResult> read_tokenizer(const Request& request, const Che
                                                const std::string& model_type, int64_t rows) {
   const ConvertOptions& options = request.options;
   if (options.no_tokenizer) return std::nullopt;
-  Files files =
-      options.tokenizer.empty() ? source_files(request, source) : given_files(request);
+  Files files = options.tokenizer.empty() ? source_files(request, source) : given_files(request);
   std::optional<VocabularyResult> result =
       read_vocabulary({.find = std::move(files.find),
                        .config = &config,
@@ -87,9 +99,14 @@ std::optional<VocabularyResult> read_tokenizer(const Request& request, const Che
   return result;
 }
 
-void carry_tokenizer(const VocabularyResult& tokenizer, Metadata& metadata) {
-  if (tokenizer.remainder.is_object())
-    metadata.set(remainder_key, MetaValue::string(json::write(tokenizer.remainder)));
+void carry_tokenizer(const VocabularyResult& tokenizer, Metadata& metadata,
+                     std::vector<std::string>& dropped) {
+  if (!tokenizer.remainder.is_object()) return;
+  std::string text = json::write(tokenizer.remainder);
+  if (text.size() > max_remainder_bytes)
+    dropped.push_back(fmt::format("{}: {} bytes of tokenizer files", remainder_key, text.size()));
+  else
+    metadata.set(remainder_key, MetaValue::string(std::move(text)));
 }
 
 std::vector<SideFile> rebuild_tokenizer(const Request& request, const Checkpoint& source,
@@ -105,8 +122,7 @@ std::vector<SideFile> rebuild_tokenizer(const Request& request, const Checkpoint
   json::Value remainder;
   if (carried && carried->as_string())
     remainder = json::parse(*carried->as_string(), {.file = std::string(remainder_key)});
-  for (NewFile& file :
-       rebuild_tokenizer_files(*source.vocabulary, model_type, remainder, warnings))
+  for (NewFile& file : rebuild_tokenizer_files(*source.vocabulary, model_type, remainder, warnings))
     out.push_back({std::move(file.name), nullptr, std::move(file.bytes)});
   return out;
 }
@@ -122,8 +138,8 @@ void replace_tokenizer_files(const Request& request, std::vector<SideFile>& file
     if (std::shared_ptr<const File> file = given.find(name))
       files.push_back({name, std::move(file), ""});
   if (files.size() == before)
-    fail(codes::no_tokenizer, {.expected = "tokenizer.json or tokenizer.model",
-                               .file = request.options.tokenizer});
+    fail(codes::no_tokenizer,
+         {.expected = "tokenizer.json or tokenizer.model", .file = request.options.tokenizer});
 }
 
 void drop_tokenizer_keys(Metadata& metadata) {

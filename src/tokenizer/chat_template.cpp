@@ -96,9 +96,8 @@ std::string read_text(const File& file, uint64_t limit_bytes) {
 }
 
 void read_chat_templates(const FindFile& find, std::span<const std::string> template_files,
-                         const json::Value* tokenizer_config,
-                         Vocabulary& vocabulary, std::vector<std::string>& files_used,
-                         std::vector<Finding>& warnings) {
+                         const json::Value* tokenizer_config, Vocabulary& vocabulary,
+                         std::vector<std::string>& files_used, std::vector<Finding>& warnings) {
   Templates templates(vocabulary, files_used, warnings);
   if (templates.read_files(find, template_files)) return;
   if (tokenizer_config &&

@@ -27,9 +27,8 @@ std::string template_name(std::string_view path);  // Requires: is_template_file
 // tokenizer_config.json (a text, or a list of name and template), chat_template.json. Appends the
 // files read to `files_used`.
 void read_chat_templates(const FindFile& find, std::span<const std::string> template_files,
-                         const json::Value* tokenizer_config,
-                         Vocabulary& vocabulary, std::vector<std::string>& files_used,
-                         std::vector<Finding>& warnings);
+                         const json::Value* tokenizer_config, Vocabulary& vocabulary,
+                         std::vector<std::string>& files_used, std::vector<Finding>& warnings);
 
 // The whole file as text. Throws too_long (resource) beyond `limit_bytes`.
 std::string read_text(const File& file, uint64_t limit_bytes);

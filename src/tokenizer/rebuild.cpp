@@ -113,9 +113,9 @@ void add_templates(const Vocabulary& v, const json::Value& remainder, std::vecto
   const std::vector<std::string> names = template_names(remainder, v);
   for (size_t i = 0; i < v.named_templates.size(); ++i) {
     const auto& [key, text] = v.named_templates[i];
-    files.push_back({fmt::format("{}/{}.jinja", template_folder,
-                                 file_name(names.empty() ? key : names[i])),
-                     text});
+    files.push_back(
+        {fmt::format("{}/{}.jinja", template_folder, file_name(names.empty() ? key : names[i])),
+         text});
   }
 }
 
@@ -180,8 +180,8 @@ std::vector<NewFile> rebuild_tokenizer_files(const Vocabulary& v, std::string_vi
                                              const json::Value& remainder,
                                              std::vector<Finding>& warnings) {
   const bool known = remainder_belongs(remainder, v);
-  std::vector<NewFile> out = known ? restored_files(v, model_type, remainder)
-                                   : files_of_keys(v, model_type, warnings);
+  std::vector<NewFile> out =
+      known ? restored_files(v, model_type, remainder) : files_of_keys(v, model_type, warnings);
   add_templates(v, known ? remainder : json::Value(), out);
   return out;
 }

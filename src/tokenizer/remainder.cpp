@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "io/hash.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/build_model.h"
-#include "io/hash.h"
 
 namespace recast {
 
@@ -84,8 +84,7 @@ json::Value vocab_remainder(const Vocabulary& v, const TokenizerJson& file) {
   };
   for (size_t id = 0; id < count; ++id) {
     const bool guessed = id < v.tokens.size() && guess_present(v, id);
-    const std::string* text =
-        id < file.vocab.size() && file.vocab[id] ? &*file.vocab[id] : nullptr;
+    const std::string* text = id < file.vocab.size() && file.vocab[id] ? &*file.vocab[id] : nullptr;
     if (guessed && !text)
       ++run;
     else
@@ -306,8 +305,7 @@ class Restorer {
       if (*number >= std::ssize(v_.tokens)) damaged("added_tokens", "an id of the vocabulary");
       out.set("content", v_.tokens[static_cast<size_t>(*number)].text);
     }
-    for (const std::string_view flag :
-         {"single_word", "lstrip", "rstrip", "normalized", "special"})
+    for (const std::string_view flag : {"single_word", "lstrip", "rstrip", "normalized", "special"})
       if (!stored.find(flag)) out.set(flag, false);
     return out;
   }
@@ -326,9 +324,10 @@ class Restorer {
         damaged("absent", "ids of the vocabulary");
       for (size_t i = 0; i < static_cast<size_t>(*count); ++i) texts[first + i].reset();
     }
+    const size_t limit = texts.size() + list(part, "but").size();  // bounds what is allocated
     for (const json::Value& value : list(part, "but")) {
       const auto [id, items] = row(value, unigram ? 3 : 2, "but");
-      if (!(*items)[1].as_string()) damaged("but", "the text of a token");
+      if (id >= limit || !(*items)[1].as_string()) damaged("but", "the text of a token");
       if (id >= texts.size()) texts.resize(id + 1), scores.resize(id + 1);
       texts[id] = *(*items)[1].as_string();
       if (unigram) scores[id] = (*items)[2];
@@ -365,13 +364,13 @@ class Restorer {
 
   SentencePieceModel sentencepiece(const json::Value& part) const {
     SentencePieceModel model;
-    visit_settings(model, [&](const char* key, auto& setting) {
-      set_setting(setting, member(part, key));
-    });
+    visit_settings(
+        model, [&](const char* key, auto& setting) { set_setting(setting, member(part, key)); });
     const auto type = member(part, "model_type").as_int();
     const auto count = member(part, "count").as_int();
     if (!type || *type < 1 || *type > 4) damaged("model_type", "1 to 4");
-    if (!count || *count < 0 || *count > max_token_id) damaged("count", "a count of pieces");
+    if (!count || *count < 0 || *count > std::ssize(v_.tokens) + std::ssize(list(part, "but")))
+      damaged("count", "a count of pieces");
     model.algorithm = static_cast<SentencePieceModel::Algorithm>(*type);
     const auto first = member(part, "first_id").as_int();
     if (!first || *first < 0 || *first > std::ssize(v_.tokens)) damaged("first_id", "an id");
@@ -459,7 +458,7 @@ json::Value tokenizer_remainder(const Vocabulary& v, const TokenizerFiles& files
     for (const std::string& name : files.templates) names.emplace_back(name);
     out.set("templates", std::move(names));
   }
-  return out;
+  return out.as_object()->size() > 1 ? out : json::Value();
 }
 
 bool remainder_belongs(const json::Value& remainder, const Vocabulary& v) {
@@ -468,8 +467,8 @@ bool remainder_belongs(const json::Value& remainder, const Vocabulary& v) {
 }
 
 std::vector<NewFile> restore_tokenizer_files(const json::Value& remainder,
-                                                  const Vocabulary& vocabulary,
-                                                  const std::string& file) {
+                                             const Vocabulary& vocabulary,
+                                             const std::string& file) {
   return Restorer(remainder, vocabulary, file).run();
 }
 

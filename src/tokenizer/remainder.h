@@ -10,12 +10,13 @@
 #include "tokenizer/vocabulary.h"
 #include "wire/json.h"
 
-// What the keys of GGUF do not say of tokenizer files: normalizer, post-processor, decoder, flags of
-// added tokens, settings of sentencepiece, tokenizer_config.json. It travels as one JSON text, and the
-// files come back from it and the keys together.
+// What the keys of GGUF do not say of tokenizer files: normalizer, post-processor, decoder, flags
+// of added tokens, settings of sentencepiece, tokenizer_config.json. It travels as one JSON text,
+// and the files come back from it and the keys together.
 //
 //   vocabulary             XXH3-128 of the keys it was made with
-//   tokenizer.json         rest: the file without vocab and merges; added tokens without what is usual
+//   tokenizer.json         rest: the file without vocab and merges, added tokens without what is
+//                          usual
 //                          vocab: absent [[first id, count]], but [[id, text] or [id, text, score]]
 //                          merges: only where they are not those of the keys
 //   tokenizer.model        settings of a sentencepiece file; count; first_id: of piece 0;
@@ -39,11 +40,11 @@ struct TokenizerFiles {
   std::vector<std::string> templates;  // names, in the order of named_templates
 };
 
-// Requires: the vocabulary was made from these files.
+// Null when there is nothing to say. Requires: the vocabulary was made from these files.
 json::Value tokenizer_remainder(const Vocabulary& vocabulary, const TokenizerFiles& files);
 
-// Whether the keys are still those that the remainder was made with. Another program may have edited
-// them, and then they are the truth.
+// Whether the keys are still those that the remainder was made with. Another program may have
+// edited them, and then they are the truth.
 bool remainder_belongs(const json::Value& remainder, const Vocabulary& vocabulary);
 
 struct NewFile {
@@ -53,11 +54,10 @@ struct NewFile {
 // The files again: JSON equal in value, sentencepiece equal in what it does. Requires:
 // remainder_belongs(). Throws tokenizer_field, naming `file`, for a remainder that is damaged.
 std::vector<NewFile> restore_tokenizer_files(const json::Value& remainder,
-                                                  const Vocabulary& vocabulary,
-                                                  const std::string& file);
+                                             const Vocabulary& vocabulary, const std::string& file);
 
-// The names of additional templates as they were spelled, one for each of named_templates; empty when
-// they are not known.
+// The names of additional templates as they were spelled, one for each of named_templates; empty
+// when they are not known.
 std::vector<std::string> template_names(const json::Value& remainder, const Vocabulary& vocabulary);
 
 }  // namespace recast

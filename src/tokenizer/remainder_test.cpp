@@ -13,7 +13,8 @@ namespace {
 
 using Files = std::map<std::string, std::string, std::less<>>;
 
-VocabularyResult read(const Files& files, const std::string& model_type = "llama", int64_t rows = 0) {
+VocabularyResult read(const Files& files, const std::string& model_type = "llama",
+                      int64_t rows = 0) {
   TokenizerInput input;
   input.find = [&](std::string_view name) -> std::shared_ptr<const File> {
     const auto it = files.find(name);
@@ -30,8 +31,7 @@ VocabularyResult read(const Files& files, const std::string& model_type = "llama
 Files rebuild(const VocabularyResult& made) {
   std::vector<Finding> warnings;
   Files out;
-  for (NewFile& file :
-       rebuild_tokenizer_files(made.vocabulary, "llama", made.remainder, warnings))
+  for (NewFile& file : rebuild_tokenizer_files(made.vocabulary, "llama", made.remainder, warnings))
     out.emplace(std::move(file.name), std::move(file.bytes));
   EXPECT_TRUE(warnings.empty());
   return out;
@@ -39,8 +39,8 @@ Files rebuild(const VocabularyResult& made) {
 
 json::Value parsed(const std::string& text) { return json::parse(text, json::ParseOptions{}); }
 
-// What no key of GGUF says: a normalizer, flags of an added token, its place outside the vocabulary, a
-// hole, a token of the vocabulary that is added too, a decoder of two steps.
+// What no key of GGUF says: a normalizer, flags of an added token, its place outside the
+// vocabulary, a hole, a token of the vocabulary that is added too, a decoder of two steps.
 constexpr std::string_view byte_level_json =
     R"({"version":"1.0","truncation":null,"padding":null,
   "added_tokens":[{"id":1,"content":"b","single_word":true,"lstrip":true,"rstrip":false,
@@ -67,7 +67,8 @@ TEST(Remainder, TokenizerJsonComesBackWhole) {
                        {"special_tokens_map.json", R"({"bos_token":"<s>"})"}};
   const Files back = rebuild(read(files, "llama", 8));
   EXPECT_EQ(parsed(back.at("tokenizer.json")), parsed(files.at("tokenizer.json")));
-  EXPECT_EQ(parsed(back.at("special_tokens_map.json")), parsed(files.at("special_tokens_map.json")));
+  EXPECT_EQ(parsed(back.at("special_tokens_map.json")),
+            parsed(files.at("special_tokens_map.json")));
   json::Value config = parsed(files.at("tokenizer_config.json"));
   config.erase("vocab_file");
   EXPECT_EQ(parsed(back.at("tokenizer_config.json")), config);
@@ -146,6 +147,7 @@ TEST(Remainder, DamageIsNamed) {
   for (const std::string part :
        {R"({"rest":1})", R"({"rest":{"model":{}},"vocab":{"absent":[[0,99]],"but":[]}})",
         R"({"rest":{"model":{}},"vocab":{"absent":[],"but":[[-1,"x"]]}})",
+        R"({"rest":{"model":{}},"vocab":{"absent":[],"but":[[9999999,"x"]]}})",
         R"({"rest":{"model":{},"added_tokens":[{"id":77}]},"vocab":{"absent":[],"but":[]}})"}) {
     const json::Value damaged =
         json::Object{{"vocabulary", *hash}, {"tokenizer.json", parsed(part)}};

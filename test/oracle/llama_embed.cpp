@@ -1,8 +1,9 @@
 // What llama.cpp's library computes beside logits of a decoder, raw on stdout:
-//   llama_embed LIBDIR tokens   MODEL IDS         float32 [ids, width]: last hidden state, no pooling
-//   llama_embed LIBDIR pooled   MODEL IDS...      float32 [texts, width]: pooled as the file says
-//   llama_embed LIBDIR seq2seq  MODEL IDS IDS     float32 [decoder ids, vocabulary]: logits
-//   llama_embed LIBDIR tokenize MODEL             int32: for each line of stdin the count and the ids;
+//   llama_embed LIBDIR tokens   MODEL IDS         float32 [ids, width]: last hidden state, no
+//   pooling llama_embed LIBDIR pooled   MODEL IDS...      float32 [texts, width]: pooled as the
+//   file says llama_embed LIBDIR seq2seq  MODEL IDS IDS     float32 [decoder ids, vocabulary]:
+//   logits llama_embed LIBDIR tokenize MODEL             int32: for each line of stdin the count
+//   and the ids;
 //                                                 the model is loaded as a vocabulary alone
 // IDS: numbers joined by commas. F32 cache, no flash attention, one thread, so that two files with
 // equal tensors give equal bits. Built by peers.py: g++ -std=c++20 -O1 llama_embed.cpp -ldl
@@ -21,8 +22,9 @@
 
 namespace {
 
-// Parameter structures of llama.h (v0.5.0), declared by hand up to the members that are set here. They
-// are passed by value, in memory (System V x86-64), so a larger block with the same front is as good.
+// Parameter structures of llama.h (v0.5.0), declared by hand up to the members that are set here.
+// They are passed by value, in memory (System V x86-64), so a larger block with the same front is
+// as good.
 struct ModelParams {
   void* devices_and_overrides[2];
   int32_t layers_modes_gpu[5];
@@ -43,8 +45,7 @@ struct ContextParams {
   bool embeddings;
   unsigned char rest[400];
 };
-static_assert(offsetof(ContextParams, type_k) == 104 &&
-              offsetof(ContextParams, embeddings) == 128);
+static_assert(offsetof(ContextParams, type_k) == 104 && offsetof(ContextParams, embeddings) == 128);
 
 struct Batch {
   int32_t n_tokens;
@@ -152,7 +153,9 @@ class Llama {
     if (!values) stop("the library gives no values");
     std::fwrite(values, sizeof(float), static_cast<size_t>(count), stdout);
   }
-  int32_t width() const { return call<int32_t>("llama_model_n_embd", static_cast<const void*>(model_)); }
+  int32_t width() const {
+    return call<int32_t>("llama_model_n_embd", static_cast<const void*>(model_));
+  }
   int32_t tokens() const { return call<int32_t>("llama_vocab_n_tokens", vocab_); }
   const void* vocab() const { return vocab_; }
 
@@ -191,9 +194,9 @@ void tokenize(const Llama& llama) {
   for (size_t start = 0; start <= text.size();) {
     const size_t end = std::min(text.find('\n', start), text.size());
     Ids ids(end - start + 16);
-    const int32_t count = llama.call<int32_t>(
-        "llama_tokenize", llama.vocab(), text.data() + start, static_cast<int32_t>(end - start),
-        ids.data(), static_cast<int32_t>(ids.size()), false, true);
+    const int32_t count = llama.call<int32_t>("llama_tokenize", llama.vocab(), text.data() + start,
+                                              static_cast<int32_t>(end - start), ids.data(),
+                                              static_cast<int32_t>(ids.size()), false, true);
     if (count < 0) stop("more tokens than bytes");
     std::fwrite(&count, sizeof(count), 1, stdout);
     std::fwrite(ids.data(), sizeof(int32_t), static_cast<size_t>(count), stdout);

@@ -231,8 +231,8 @@ class Reader {
   }
   void read_template(const std::string& name) {
     auto& all = out_.named_templates;
-    const bool known = std::any_of(all.begin(), all.end(),
-                                   [&](const auto& entry) { return entry.first == name; });
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const auto& entry) { return entry.first == name; });
     const MetaValue* text = in_.find(fmt::format("{}.{}", template_key, name));
     if (!known && text && text->as_string()) all.emplace_back(name, *text->as_string());
   }
