@@ -15,6 +15,7 @@
 #include "convert/carry.h"
 #include "convert/float_types.h"
 #include "convert/language_part.h"
+#include "convert/pooling.h"
 #include "convert/tokenizer_source.h"
 #include "model/general_metadata.h"
 #include "model/metadata_override.h"
@@ -386,6 +387,7 @@ class Assembler {
     for (const auto& [key, value] : general.last.entries()) metadata.set(key, value);
     if (tokenizer) {
       for (Finding& warning : tokenizer->warnings) warnings().push_back(std::move(warning));
+      if (options_.preserve_metadata) carry_tokenizer(*tokenizer, metadata, target_.dropped);
       out().vocabulary = std::move(tokenizer->vocabulary);
       for (const std::string& file : tokenizer->files_used)
         target_.kept.push_back(fmt::format("{} (tokenizer)", file));
@@ -399,6 +401,7 @@ class Assembler {
                                      ? "no tokenizer in the output, as asked"
                                      : "no tokenizer in the output: none stands beside the config");
     }
+    carry_pooling(source_, facts_.arch->gguf, options_.preserve_metadata, target_);
     if (options_.preserve_metadata) {
       for (const auto& [key, value] : source_.metadata.entries())
         if (key.starts_with("src.pytorch.")) metadata.set(key, value);
@@ -413,7 +416,9 @@ class Assembler {
   void note_side_file(const std::string& name, const std::vector<std::string>& used) {
     if (std::find(used.begin(), used.end(), name) != used.end()) return;
     // Read for general.*, or in another form in the tokenizer keys.
-    if (name == "generation_config.json" || name == "README.md" || is_tokenizer_file(name)) return;
+    if (name == "generation_config.json" || name == "README.md" || is_tokenizer_file(name) ||
+        is_module_config(name))
+      return;
     target_.dropped.push_back(fmt::format("{} (no place in a GGUF)", name));
   }
 
@@ -472,6 +477,7 @@ class Assembler {
           rebuild_tokenizer(request_, source_, std::string(facts_.arch->name), warnings());
     for (const SideFile& side : out().side_files)
       target_.mapped.emplace_back("tokenizer.ggml.*", side.name);
+    restore_modules(source_, facts_, target_);
     if (options_.preserve_metadata) carry_gguf_keys(source_, *facts_.arch, out().metadata);
   }
 

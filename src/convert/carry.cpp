@@ -6,6 +6,8 @@
 
 #include "arch/facts.h"
 #include "convert/options.h"
+#include "convert/pooling.h"
+#include "convert/tokenizer_source.h"
 #include "io/hash.h"
 #include "wire/yaml.h"
 
@@ -16,6 +18,11 @@ namespace {
 constexpr std::string_view config_prefix = "src.hf.";
 constexpr std::string_view generation_key = "src.hf.generation_config";
 constexpr std::string_view gguf_prefix = "src.gguf.";
+
+// Whole files, not members of the config.
+bool is_file_key(std::string_view key) {
+  return key == generation_key || key == remainder_key || key == modules_key;
+}
 
 json::Value json_of(const MetaValue& value) {
   if (const std::string* text = value.as_string()) return *text;
@@ -104,7 +111,7 @@ void carry_config(const json::Value& config, const ModelFacts& model, const Chec
 json::Value restore_config(const Metadata& metadata) {
   json::Value out{json::Object{}};
   for (const auto& [key, value] : metadata.entries()) {
-    if (!key.starts_with(config_prefix) || key == generation_key || !value.as_string()) continue;
+    if (!key.starts_with(config_prefix) || is_file_key(key) || !value.as_string()) continue;
     out.set(std::string_view(key).substr(config_prefix.size()),
             json::parse(*value.as_string(), {.file = key}));
   }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "convert/request.h"
@@ -15,6 +16,12 @@ namespace recast {
 std::optional<VocabularyResult> read_tokenizer(const Request& request, const Checkpoint& source,
                                                const json::Value& config,
                                                const std::string& model_type, int64_t rows);
+
+// What GGUF keys do not say of the tokenizer, as the key remainder_key. A text too long for
+// readers of GGUF stays behind and is named in `dropped`.
+inline constexpr std::string_view remainder_key = "src.hf.tokenizer";
+void carry_tokenizer(const VocabularyResult& tokenizer, Metadata& metadata,
+                     std::vector<std::string>& dropped);
 
 // The tokenizer files of a folder target, from the vocabulary of a container or --tokenizer.
 std::vector<SideFile> rebuild_tokenizer(const Request& request, const Checkpoint& source,

@@ -34,6 +34,14 @@ class StagedSource final : public Source {
     names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
   }
+  std::vector<std::string> list(std::string_view folder) const override {
+    std::vector<std::string> names;
+    for (const OutputFileSpec& file : plan_.layout.files)
+      if (file.name.starts_with(folder) && file.name.substr(folder.size()).starts_with('/'))
+        names.push_back(file.name.substr(folder.size() + 1));
+    std::sort(names.begin(), names.end());
+    return names;
+  }
   std::shared_ptr<const File> open(std::string_view name) const override {
     if (auto file = find(name)) return file;
     fail(codes::file_missing, {.file = std::string(name)});

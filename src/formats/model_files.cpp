@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
 
+#include "tokenizer/chat_template.h"
 #include "wire/json.h"
 
 namespace recast {
@@ -16,12 +16,17 @@ constexpr std::string_view side_file_names[] = {
     "added_tokens.json",
     "chat_template.jinja",
     "chat_template.json",
+    "config_sentence_transformers.json",
     "generation_config.json",
     "merges.txt",
+    "modules.json",
     "preprocessor_config.json",
     "processor_config.json",
+    "sentence_bert_config.json",
+    "sentencepiece.bpe.model",
     "special_tokens_map.json",
     "spiece.model",
+    "tekken.json",
     "tokenizer.json",
     "tokenizer.model",
     "tokenizer_config.json",
@@ -30,7 +35,7 @@ constexpr std::string_view side_file_names[] = {
     "vocab.txt",
 };
 constexpr std::string_view side_file_starts[] = {"LICENSE", "LICENCE", "NOTICE", "USE_POLICY"};
-constexpr std::string_view template_folder = "additional_chat_templates";
+constexpr std::string_view modules_name = "modules.json";
 
 bool is_side_file(std::string_view name, bool with_code) {
   const auto starts = [&](std::string_view start) { return name.starts_with(start); };
@@ -52,18 +57,32 @@ json::Value read_object(const Source& source, std::string_view name, std::string
   return value;
 }
 
-// Names in the folder of further templates. A source lists only its top, so the folder is looked at
-// by path; its files are opened through the model's source, which refuses links outward.
 std::vector<std::string> list_templates(const Source& source) {
-  namespace fs = std::filesystem;
-  const fs::path top =
-      source.is_folder() ? fs::path(source.path()) : fs::path(source.path()).parent_path();
   std::vector<std::string> names;
-  std::error_code unreadable;  // leaves the list empty
-  for (const fs::directory_entry& entry : fs::directory_iterator(top / template_folder, unreadable))
-    if (entry.path().extension() == ".jinja")
-      names.push_back(fmt::format("{}/{}", template_folder, entry.path().filename().string()));
+  for (const std::string& name : source.list(template_folder))
+    if (const std::string path = fmt::format("{}/{}", template_folder, name);
+        is_template_file(path))
+      names.push_back(path);
   return names;
+}
+
+// The files in the folders of the modules that modules.json lists: of the sentence-transformers
+// library, which puts pooling and more behind a model.
+void list_modules(const Source& source, std::vector<std::string>& names) {
+  const auto file = source.find(modules_name);
+  if (!file) return;
+  const json::Value root = json::parse_file(*file);
+  const json::Array* modules = root.as_array();
+  if (!modules)
+    fail(codes::config_malformed,
+         {.expected = "an array", .found = std::string(root.type_name()), .file = file->name()});
+  for (const json::Value& module : *modules) {
+    const json::Value* path = module.find("path");
+    if (!path || !path->as_string() || path->as_string()->empty()) continue;
+    for (const std::string& name : source.list(*path->as_string()))
+      if (name.ends_with(".json") || name.ends_with(".safetensors") || name.ends_with(".bin"))
+        names.push_back(fmt::format("{}/{}", *path->as_string(), name));
+  }
 }
 
 // The method by which the config says that weights are packed; empty when they are not.
@@ -105,7 +124,9 @@ void find_side_files(const Source& source, Checkpoint& checkpoint) {
     const auto templates = list_templates(source);
     names.insert(names.end(), templates.begin(), templates.end());
   }
+  list_modules(source, names);
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   for (const std::string& name : names)
     if (auto file = source.find(name)) checkpoint.side_files.push_back({name, std::move(file), {}});
 }

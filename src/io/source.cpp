@@ -49,6 +49,15 @@ class Folder {
 
   std::vector<std::string> list() const { return list_folder(fd_.get(), path_); }
 
+  std::vector<std::string> list(std::string_view name) const {
+    check_relative_name(name);
+    const std::string shown = join_path(path_, name);
+    const Descriptor fd(open_beneath(std::string(name), shown));
+    struct stat st;
+    if (!fd || ::fstat(fd.get(), &st) != 0 || !S_ISDIR(st.st_mode)) return {};
+    return list_folder(fd.get(), shown);
+  }
+
   // Null when there is no such entry.
   std::shared_ptr<const File> find(std::string_view name) const {
     check_relative_name(name);
@@ -116,6 +125,9 @@ class LocalSource : public Source {
   }
   std::shared_ptr<const File> file() const override { return file_; }
   std::vector<std::string> list() const override { return folder_.list(); }
+  std::vector<std::string> list(std::string_view folder) const override {
+    return folder_.list(folder);
+  }
   std::shared_ptr<const File> open(std::string_view name) const override {
     if (auto file = folder_.find(name)) return file;
     fail(codes::file_missing, {.file = join_path(file_ ? parent_of(path_) : path_, name)});

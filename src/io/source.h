@@ -28,6 +28,8 @@ class Source {
   // Names of the entries of the folder (of the file's folder, for a one-file source), sorted by
   // bytes, not recursive, without "." and "..".
   virtual std::vector<std::string> list() const = 0;
+  // The same of a folder beneath, whose name is checked as that of open(); empty when there is none.
+  virtual std::vector<std::string> list(std::string_view folder) const = 0;
   // Opens NAME beneath the folder (beside the file, for a one-file source). NAME comes from a file
   // and is checked: relative, no empty part, no "." or "..", no "\", no NUL (`unsafe_name`).
   // Throws file_missing, not_a_file, unsafe_link.

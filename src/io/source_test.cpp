@@ -40,6 +40,22 @@ TEST(Source, FolderListsAndOpensWhatIsBeneathIt) {
   EXPECT_CODE(source->open("sub"), not_a_file);
 }
 
+TEST(Source, FolderListsAFolderBeneathIt) {
+  const Scratch scratch;
+  scratch.write("m/sub/b.txt", "b");
+  scratch.write("m/sub/deep/a.txt", "a");
+  scratch.write("m/file", "");
+  scratch.write("out/c.txt", "");
+  fs::create_directory_symlink("../out", scratch / "m/link");
+  const auto source = open_source(scratch / "m");
+  EXPECT_EQ(source->list("sub"), (std::vector<std::string>{"b.txt", "deep"}));
+  EXPECT_EQ(source->list("sub/deep"), std::vector<std::string>{"a.txt"});
+  EXPECT_TRUE(source->list("none").empty());
+  EXPECT_TRUE(source->list("file").empty());
+  EXPECT_CODE(source->list("../out"), unsafe_name);
+  EXPECT_CODE(source->list("link"), unsafe_link);
+}
+
 TEST(Source, FileHasItsSiblingsBesideIt) {
   const Scratch scratch;
   scratch.write("model.gguf", "weights");

@@ -245,19 +245,41 @@ void build_bert(const Vocabulary& v, const FileTokens& files, json::Value& root)
                                  {"vocab", vocab_object(files)}});
 }
 
+// What the flags of the keys say of letters, as the files of ALBERT have it.
+json::Array folding_stages(const Vocabulary& v) {
+  json::Array out;
+  if (v.flag("normalizer.strip_accents").value_or(false)) {
+    out.push_back(json::Object{{"type", "NFKD"}});
+    out.push_back(json::Object{{"type", "StripAccents"}});
+  }
+  if (v.flag("normalizer.lowercase").value_or(false))
+    out.push_back(json::Object{{"type", "Lowercase"}});
+  return out;
+}
+
+// Null for no stage, the stage alone for one.
+json::Value in_sequence(const char* members, json::Array stages) {
+  if (stages.empty()) return {};
+  if (stages.size() == 1) return std::move(stages.front());
+  return json::Object{{"type", "Sequence"}, {members, std::move(stages)}};
+}
+
+json::Value build_metaspace(const char* prepend_scheme) {
+  return json::Object{{"type", "Metaspace"},
+                      {"replacement", blank},
+                      {"prepend_scheme", prepend_scheme},
+                      {"split", true}};
+}
+
 void build_unigram(const Vocabulary& v, const FileTokens& files, json::Value& root) {
-  const json::Value metaspace =
-      json::Object{{"type", "Metaspace"},
-                   {"replacement", blank},
-                   {"prepend_scheme", files.space_prefix ? "always" : "never"},
-                   {"split", true}};
+  const json::Value metaspace = build_metaspace(files.space_prefix ? "always" : "never");
   json::Array vocab;
   for (const Token& token : files.tokens)
     vocab.push_back(json::Array{token.text, static_cast<double>(token.score)});
+  json::Array normalizers = folding_stages(v);
   if (!v.precompiled_charsmap.empty()) {
     // The charsmap turns every white space into a blank; what is left is cut at blanks.
-    root.set(
-        "normalizer",
+    normalizers.push_back(
         json::Object{{"type", "Precompiled"},
                      {"precompiled_charsmap",
                       encode_base64({reinterpret_cast<const char*>(v.precompiled_charsmap.data()),
@@ -267,13 +289,17 @@ void build_unigram(const Vocabulary& v, const FileTokens& files, json::Value& ro
                           {"pretokenizers",
                            json::Array{json::Object{{"type", "WhitespaceSplit"}}, metaspace}}});
   } else {
-    if (v.flag("remove_extra_whitespaces").value_or(true))
-      root.set("normalizer",
-               json::Object{{"type", "Sequence"},
-                            {"normalizers", json::Array{replace_regex("^ +| +$", ""),
-                                                        replace_regex(" {2,}", " ")}}});
-    root.set("pre_tokenizer", metaspace);
+    if (v.flag("remove_extra_whitespaces").value_or(true)) {
+      // ^ and $ would be ends of lines here. Sentencepiece cuts U+2581 off the end too.
+      normalizers.push_back(replace_regex("\\A +|[ \u2581]+\\z", ""));
+      normalizers.push_back(replace_regex(" {2,}", " "));
+    }
+    // Metaspace puts no blank before a text that begins with U+2581, sentencepiece does.
+    if (files.space_prefix)
+      normalizers.push_back(json::Object{{"type", "Prepend"}, {"prepend", blank}});
+    root.set("pre_tokenizer", build_metaspace("never"));
   }
+  root.set("normalizer", in_sequence("normalizers", std::move(normalizers)));
   root.set("post_processor", build_template(v, files, adds_bos(v), adds_eos(v)));
   root.set("decoder", metaspace);
   root.set("model", json::Object{{"type", "Unigram"},

@@ -8,27 +8,28 @@ namespace {
 
 constexpr uint64_t max_template_bytes = uint64_t{4} << 20;
 
-// Names that transformers gives to further templates; a folder cannot be listed by this interface.
-constexpr std::string_view additional_names[] = {"tool_use", "rag"};
+constexpr std::string_view template_ending = ".jinja";
 
 class Templates {
  public:
   Templates(Vocabulary& out, std::vector<std::string>& files, std::vector<Finding>& warnings)
       : out_(out), files_(files), warnings_(warnings) {}
 
-  bool read_files(const FindFile& find) {
-    const auto file = find("chat_template.jinja");
-    if (!file) return false;
-    out_.chat_template = read_text(*file, max_template_bytes);
-    files_.emplace_back("chat_template.jinja");
-    for (const std::string_view name : additional_names) {
-      const std::string path = fmt::format("additional_chat_templates/{}.jinja", name);
-      const auto further = find(path);
-      if (!further) continue;
-      add(std::string(name), read_text(*further, max_template_bytes));
-      files_.push_back(path);
+  bool read_files(const FindFile& find, std::span<const std::string> further) {
+    bool any = false;
+    if (const auto file = find("chat_template.jinja")) {
+      out_.chat_template = read_text(*file, max_template_bytes);
+      files_.emplace_back("chat_template.jinja");
+      any = true;
     }
-    return true;
+    for (const std::string& path : further) {
+      const auto file = is_template_file(path) ? find(path) : nullptr;
+      if (!file) continue;
+      out_.named_templates.emplace_back(template_name(path), read_text(*file, max_template_bytes));
+      files_.push_back(path);
+      any = true;
+    }
+    return any;
   }
 
   // A text, or a list of {name, template}.
@@ -74,6 +75,16 @@ class Templates {
 
 }  // namespace
 
+bool is_template_file(std::string_view path) {
+  return path.starts_with(template_folder) && path.ends_with(template_ending) &&
+         path.size() > template_folder.size() + 1 + template_ending.size();
+}
+
+std::string template_name(std::string_view path) {
+  path.remove_prefix(template_folder.size() + 1);
+  return std::string(path.substr(0, path.size() - template_ending.size()));
+}
+
 std::string read_text(const File& file, uint64_t limit_bytes) {
   if (file.size() > limit_bytes)
     fail(codes::too_long, {.expected = fmt::format("at most {} bytes", limit_bytes),
@@ -84,11 +95,11 @@ std::string read_text(const File& file, uint64_t limit_bytes) {
   return text;
 }
 
-void read_chat_templates(const FindFile& find, const json::Value* tokenizer_config,
-                         Vocabulary& vocabulary, std::vector<std::string>& files_used,
-                         std::vector<Finding>& warnings) {
+void read_chat_templates(const FindFile& find, std::span<const std::string> template_files,
+                         const json::Value* tokenizer_config, Vocabulary& vocabulary,
+                         std::vector<std::string>& files_used, std::vector<Finding>& warnings) {
   Templates templates(vocabulary, files_used, warnings);
-  if (templates.read_files(find)) return;
+  if (templates.read_files(find, template_files)) return;
   if (tokenizer_config &&
       templates.read_value(tokenizer_config->find("chat_template"), "tokenizer_config.json"))
     return;

@@ -8,6 +8,7 @@
 #include "tokenizer/flags.h"
 #include "tokenizer/plain_files.h"
 #include "tokenizer/pretokenizer.h"
+#include "tokenizer/remainder.h"
 #include "tokenizer/sentencepiece.h"
 #include "tokenizer/token_list.h"
 #include "tokenizer/tokenizer_json.h"
@@ -56,8 +57,10 @@ class VocabularyReader {
                         .generation_config = generation_config_ ? &*generation_config_ : nullptr,
                         .model_type = in_.model_type},
                        v, out_.warnings);
-    read_chat_templates(in_.find, tokenizer_config_ ? &*tokenizer_config_ : nullptr, v,
-                        out_.files_used, out_.warnings);
+    read_chat_templates(in_.find, in_.template_files,
+                        tokenizer_config_ ? &*tokenizer_config_ : nullptr, v, out_.files_used,
+                        out_.warnings);
+    out_.remainder = remainder();
     return std::move(out_);
   }
 
@@ -71,6 +74,21 @@ class VocabularyReader {
     auto value = find_json(name);
     if (value) out_.files_used.emplace_back(name);
     return value;
+  }
+  json::Value remainder() {
+    const auto special = read_json("special_tokens_map.json");
+    const auto added = find_json("added_tokens.json");
+    TokenizerFiles files{.tokenizer_json = from_tokenizer_json_ ? &*json_ : nullptr,
+                         .sentencepiece = model_ ? &*model_ : aside_ ? &*aside_ : nullptr,
+                         .sentencepiece_name = model_name_,
+                         .first_id = fairseq_ || aside_ ? 1u : 0u,
+                         .tokenizer_config = tokenizer_config_ ? &*tokenizer_config_ : nullptr,
+                         .special_tokens_map = special ? &*special : nullptr,
+                         .added_tokens = added ? &*added : nullptr};
+    files.vocab_txt = out_.vocabulary.kind == VocabularyKind::wordpiece && in_.find("vocab.txt");
+    for (const std::string& name : out_.files_used)
+      if (is_template_file(name)) files.templates.push_back(template_name(name));
+    return tokenizer_remainder(out_.vocabulary, files);
   }
   std::optional<std::string> read_plain(std::string_view name) {
     const auto file = in_.find(name);
@@ -92,6 +110,7 @@ class VocabularyReader {
       if (!looks_like_sentencepiece({&first, 1})) continue;
       const std::string text = read_text(*file, max_file_bytes);
       model_ = parse_sentencepiece(bytes_of(text), file->name());
+      model_name_ = name;
       fairseq_ = name == "sentencepiece.bpe.model" && in_.model_type.starts_with("xlm-roberta");
       out_.files_used.emplace_back(name);
       return;
@@ -104,8 +123,10 @@ class VocabularyReader {
     json_ = parse_tokenizer_json(std::move(*root), shown("tokenizer.json"));
     from_tokenizer_json_ = true;
     // The ids of fairseq models are those of tokenizer.json, not the piece numbers.
-    if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids())
+    if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids()) {
+      aside_ = std::move(model_);
       model_.reset();
+    }
   }
 
   bool pieces_have_json_ids() const {
@@ -289,6 +310,8 @@ class VocabularyReader {
   const TokenizerInput& in_;
   VocabularyResult out_;
   std::optional<SentencePieceModel> model_;
+  std::optional<SentencePieceModel> aside_;  // one whose ids tokenizer.json replaces
+  std::string_view model_name_;
   std::optional<TokenizerJson> json_;
   std::optional<json::Value> tokenizer_config_, generation_config_;
   bool from_tokenizer_json_ = false;  // json_ is a tokenizer.json, not made from plainer files

@@ -18,12 +18,14 @@ struct TokenizerInput {
   std::string model_type;               // of the text part: "llama", "gemma3_text" ...
   int64_t embedding_rows = 0;           // 0: unknown; vocab_size of the config is then taken
   std::string pre_override;             // --pre NAME
+  std::vector<std::string> template_files;  // "additional_chat_templates/NAME.jinja"
 };
 
 struct VocabularyResult {
   Vocabulary vocabulary;
   std::vector<Finding> warnings;
   std::vector<std::string> files_used;  // names as given to `find`
+  json::Value remainder;                // tokenizer_remainder() of these files
 };
 
 // The tokenizer of a model folder in the form of GGUF. The content of the files decides the kind: a

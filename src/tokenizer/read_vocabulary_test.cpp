@@ -30,6 +30,8 @@ struct Folder {
     input.model_type = model_type;
     input.embedding_rows = rows;
     input.pre_override = pre;
+    for (const auto& [name, text] : files)
+      if (is_template_file(name)) input.template_files.push_back(name);
     return read_vocabulary(input);
   }
 };

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tokenizer/build_model.h"
+#include "tokenizer/chat_template.h"
 #include "tokenizer/pretokenizer.h"
 #include "wire/utf8.h"
 
@@ -76,36 +79,110 @@ json::Value tokenizer_config(const Vocabulary& v, const FileTokens& files,
   return out;
 }
 
+// Line number is the id; not possible with a token that holds a line feed.
+void add_vocab_txt(const FileTokens& files, std::vector<NewFile>& out) {
+  std::string text;
+  for (const Token& token : files.tokens) {
+    if (token.text.find('\n') != std::string::npos) return;
+    text.append(token.text).push_back('\n');
+  }
+  out.push_back({"vocab.txt", std::move(text)});
+}
+
 // Ids of XLM-RoBERTa are not the piece numbers of a sentencepiece file.
 bool has_fairseq_ids(const FileTokens& files, std::string_view model_type) {
   return model_type.starts_with("xlm-roberta") ||
          (files.unknown == 3u && files.tokens[0].text == "<s>" && files.tokens[1].text == "<pad>");
 }
 
-void add_templates(const Vocabulary& v, std::vector<NewFile>& files) {
+// A name in a folder: it comes from a file and must not lead out of it.
+std::string file_name(std::string_view name) {
+  std::string out(name);
+  std::replace_if(
+      out.begin(), out.end(),
+      [](unsigned char c) { return c < 0x20 || c == '/' || c == '\\' || c == ':'; }, '_');
+  if (out.empty() || out[0] == '.') out.insert(out.begin(), '_');
+  return out;
+}
+
+void add_templates(const Vocabulary& v, const json::Value& remainder, std::vector<NewFile>& files) {
+  const json::Value* config = remainder.find("tokenizer_config.json");
+  const json::Value* inside = config ? config->find("chat_template") : nullptr;
+  if (inside && (inside->as_bool() == true || inside->is_array())) return;  // restored there
   if (v.chat_template) files.push_back({"chat_template.jinja", *v.chat_template});
-  for (const auto& [name, text] : v.named_templates)
-    files.push_back({fmt::format("additional_chat_templates/{}.jinja", name), text});
+  const std::vector<std::string> names = template_names(remainder, v);
+  for (size_t i = 0; i < v.named_templates.size(); ++i) {
+    const auto& [key, text] = v.named_templates[i];
+    files.push_back(
+        {fmt::format("{}/{}.jinja", template_folder, file_name(names.empty() ? key : names[i])),
+         text});
+  }
+}
+
+std::vector<NewFile> files_of_keys(const Vocabulary& v, std::string_view model_type,
+                                   std::vector<Finding>& warnings) {
+  std::vector<NewFile> out;
+  if (!can_rebuild(v, warnings)) return out;
+  const FileTokens files = file_tokens(v);
+  const json::Value specials = special_tokens(v, files);
+  if (v.kind == VocabularyKind::sentencepiece_bpe)
+    out.push_back({"tokenizer.model", write_sentencepiece(build_sentencepiece(v, files))});
+  if (v.kind == VocabularyKind::unigram && !has_fairseq_ids(files, model_type))
+    out.push_back({"spiece.model", write_sentencepiece(build_sentencepiece(v, files))});
+  if (v.kind == VocabularyKind::wordpiece) add_vocab_txt(files, out);
+  out.push_back({"tokenizer.json", json::write(build_tokenizer_json(v, files), 2) + "\n"});
+  out.push_back(
+      {"tokenizer_config.json", json::write(tokenizer_config(v, files, specials), 2) + "\n"});
+  out.push_back({"special_tokens_map.json", json::write(specials, 2) + "\n"});
+  return out;
+}
+
+// Without its tokenizer.json the class of the source would make one by rules of its own.
+NewFile with_plain_class(const NewFile& config) {
+  json::Value value = json::parse(config.bytes, {.file = config.name});
+  value.set("tokenizer_class", "PreTrainedTokenizerFast");
+  value.erase("auto_map");
+  return {config.name, json::write(value, 2) + "\n"};
+}
+
+// Beside the tokenizer.json of the source, whose flags of added tokens the keys do not know.
+NewFile without_added_tokens(const NewFile& config) {
+  json::Value value = json::parse(config.bytes, {.file = config.name});
+  value.erase("added_tokens_decoder");
+  return {config.name, json::write(value, 2) + "\n"};
+}
+
+std::vector<NewFile> restored_files(const Vocabulary& v, std::string_view model_type,
+                                    const json::Value& remainder) {
+  std::vector<NewFile> out = restore_tokenizer_files(remainder, v, "src.hf.tokenizer");
+  const auto has = [&](std::string_view name) {
+    return std::any_of(out.begin(), out.end(),
+                       [&](const NewFile& file) { return file.name == name; });
+  };
+  const bool complete = has("tokenizer.json");
+  if (!complete)
+    for (NewFile& file : out)
+      if (file.name == "tokenizer_config.json") file = with_plain_class(file);
+  std::vector<Finding> unused;  // the files of the source are there
+  for (NewFile& file : files_of_keys(v, model_type, unused)) {
+    if (has(file.name)) continue;
+    if (!complete)
+      out.push_back(std::move(file));
+    else if (file.name == "tokenizer_config.json")
+      out.push_back(without_added_tokens(file));
+  }
+  return out;
 }
 
 }  // namespace
 
 std::vector<NewFile> rebuild_tokenizer_files(const Vocabulary& v, std::string_view model_type,
+                                             const json::Value& remainder,
                                              std::vector<Finding>& warnings) {
-  std::vector<NewFile> out;
-  if (can_rebuild(v, warnings)) {
-    const FileTokens files = file_tokens(v);
-    const json::Value specials = special_tokens(v, files);
-    if (v.kind == VocabularyKind::sentencepiece_bpe)
-      out.push_back({"tokenizer.model", write_sentencepiece(build_sentencepiece(v, files))});
-    if (v.kind == VocabularyKind::unigram && !has_fairseq_ids(files, model_type))
-      out.push_back({"spiece.model", write_sentencepiece(build_sentencepiece(v, files))});
-    out.push_back({"tokenizer.json", json::write(build_tokenizer_json(v, files), 2) + "\n"});
-    out.push_back(
-        {"tokenizer_config.json", json::write(tokenizer_config(v, files, specials), 2) + "\n"});
-    out.push_back({"special_tokens_map.json", json::write(specials, 2) + "\n"});
-  }
-  add_templates(v, out);
+  const bool known = remainder_belongs(remainder, v);
+  std::vector<NewFile> out =
+      known ? restored_files(v, model_type, remainder) : files_of_keys(v, model_type, warnings);
+  add_templates(v, known ? remainder : json::Value(), out);
   return out;
 }
 

@@ -46,7 +46,7 @@ TEST(Rebuild, LlamaMakesModelJsonConfigsAndTemplates) {
   std::vector<Finding> warnings;
   Vocabulary v = llama();
   v.flags = {{"add_space_prefix", false}};
-  const auto files = rebuild_tokenizer_files(v, "gemma", warnings);
+  const auto files = rebuild_tokenizer_files(v, "gemma", {}, warnings);
   EXPECT_TRUE(warnings.empty());
   EXPECT_EQ(find(files, "chat_template.jinja")->bytes, "{{ x }}\n");
   EXPECT_EQ(find(files, "additional_chat_templates/rag.jinja")->bytes, "r");
@@ -77,7 +77,7 @@ TEST(Rebuild, ByteBpeHasTheStagesOfItsName) {
   v.merges = {"a b"};
   v.special_ids = {{"bos", 3}};
   std::vector<Finding> warnings;
-  const auto json = parse_rebuilt(rebuild_tokenizer_files(v, "llama", warnings));
+  const auto json = parse_rebuilt(rebuild_tokenizer_files(v, "llama", {}, warnings));
   EXPECT_EQ(canonical_stages(json.pre_tokenizer), find_pre("llama-bpe")->stages);
   EXPECT_TRUE(json.ignore_merges);
   EXPECT_EQ(json.merges.size(), 1u);
@@ -85,7 +85,7 @@ TEST(Rebuild, ByteBpeHasTheStagesOfItsName) {
   EXPECT_EQ(*json.post_processor.find("type"), json::Value("TemplateProcessing"));
   v.flags = {{"add_bos_token", false}};
   EXPECT_EQ(
-      *parse_rebuilt(rebuild_tokenizer_files(v, "llama", warnings)).post_processor.find("type"),
+      *parse_rebuilt(rebuild_tokenizer_files(v, "llama", {}, warnings)).post_processor.find("type"),
       json::Value("ByteLevel"));
 }
 
@@ -101,14 +101,14 @@ TEST(Rebuild, WordPieceSpellsWordsAgain) {
               {"\u2581"}};
   v.special_ids = {{"bos", 0}, {"eos", 1}, {"unknown", 2}};
   std::vector<Finding> warnings;
-  const auto json = parse_rebuilt(rebuild_tokenizer_files(v, "bert", warnings));
+  const auto json = parse_rebuilt(rebuild_tokenizer_files(v, "bert", {}, warnings));
   EXPECT_EQ(json.vocab[3], "a");
   EXPECT_EQ(json.vocab[4], "##b");
   EXPECT_EQ(json.vocab[5], "##\u2581");
   EXPECT_EQ(json.unk_token, "[UNK]");
   // Older files name the frame cls and sep.
   v.special_ids = {{"cls", 0}, {"seperator", 1}, {"unknown", 2}};
-  const auto older = parse_rebuilt(rebuild_tokenizer_files(v, "bert", warnings));
+  const auto older = parse_rebuilt(rebuild_tokenizer_files(v, "bert", {}, warnings));
   EXPECT_EQ(older.post_processor, json.post_processor);
   EXPECT_FALSE(older.post_processor.is_null());
 }
@@ -117,7 +117,7 @@ TEST(Rebuild, SpecialIdsOfUnusedTokensAreLeftOut) {
   Vocabulary v = llama();
   v.special_ids = {{"bos", 8}, {"unknown", 8}};
   std::vector<Finding> warnings;
-  const auto files = rebuild_tokenizer_files(v, "llama", warnings);
+  const auto files = rebuild_tokenizer_files(v, "llama", {}, warnings);
   EXPECT_TRUE(parse_rebuilt(files).post_processor.is_null());
   EXPECT_EQ(find(files, "special_tokens_map.json")->bytes.find("[PAD8]"), std::string::npos);
 }
@@ -126,7 +126,7 @@ TEST(Rebuild, TokensThatAreNotUtf8AreNotWritten) {
   Vocabulary v = llama();
   v.tokens[3].text = "\xFF";
   std::vector<Finding> warnings;
-  EXPECT_EQ(rebuild_tokenizer_files(v, "llama", warnings).size(), 2u);
+  EXPECT_EQ(rebuild_tokenizer_files(v, "llama", {}, warnings).size(), 2u);
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_EQ(warnings[0].where, "token 3");
 }
@@ -137,7 +137,7 @@ TEST(Rebuild, UnknownStagesGiveAWarningAndTheTemplateAlone) {
   for (const char* pre : {"default", "no-such-name"}) {
     v.pre = pre;
     std::vector<Finding> warnings;
-    const auto files = rebuild_tokenizer_files(v, "llama", warnings);
+    const auto files = rebuild_tokenizer_files(v, "llama", {}, warnings);
     EXPECT_EQ(files.size(), 2u);
     ASSERT_EQ(warnings.size(), 1u);
     EXPECT_EQ(warnings[0].code, &codes::not_rebuilt);

@@ -159,9 +159,26 @@ class Reader {
   std::unordered_map<std::string_view, int64_t> ids_;  // views of out_.vocab
 };
 
-json::Value take_member(json::Value& root, std::string_view key) {
-  json::Value* value = root.find(key);
-  return value ? std::move(*value) : json::Value();
+json::Value member_of(const json::Value& root, std::string_view key) {
+  const json::Value* value = root.find(key);
+  return value ? *value : json::Value();
+}
+
+bool scores_are_floats(const json::Value& model) {
+  const json::Value* vocab = model.find("vocab");
+  return std::all_of(vocab->as_array()->begin(), vocab->as_array()->end(),
+                     [](const json::Value& entry) {
+                       const double score = *(*entry.as_array())[1].as_double();
+                       return static_cast<double>(static_cast<float>(score)) == score;
+                     });
+}
+
+// Requires: `root` was read.
+json::Value without_vocabulary(json::Value root, TokenizerModel type) {
+  json::Value& model = *root.find("model");
+  if (type == TokenizerModel::bpe) model.erase("merges");
+  if (type != TokenizerModel::unigram || scores_are_floats(model)) model.erase("vocab");
+  return root;
 }
 
 void check_added(const std::vector<AddedToken>& added, const std::string& file) {
@@ -265,10 +282,11 @@ TokenizerJson parse_tokenizer_json(json::Value root, const std::string& file) {
     if (const json::Array* list = added->as_array())
       for (const json::Value& entry : *list) out.added.push_back(read_added_token(entry, file));
   check_added(out.added, file);
-  out.normalizer = take_member(root, "normalizer");
-  out.pre_tokenizer = take_member(root, "pre_tokenizer");
-  out.post_processor = take_member(root, "post_processor");
-  out.decoder = take_member(root, "decoder");
+  out.normalizer = member_of(root, "normalizer");
+  out.pre_tokenizer = member_of(root, "pre_tokenizer");
+  out.post_processor = member_of(root, "post_processor");
+  out.decoder = member_of(root, "decoder");
+  out.rest = without_vocabulary(std::move(root), out.model);
   return out;
 }
 

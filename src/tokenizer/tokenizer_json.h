@@ -37,6 +37,9 @@ struct TokenizerJson {
 
   // The parts as they are in the file; null when absent.
   json::Value normalizer, pre_tokenizer, post_processor, decoder;
+  // The whole file without the members above that grow with the vocabulary: model.merges and
+  // model.vocab, but for a Unigram with a score that no float32 holds.
+  json::Value rest;
 
   // Id of an added token's text.
   std::optional<int64_t> added_id(std::string_view content) const;

@@ -27,8 +27,8 @@ class Differs(Exception):
 
 
 def run(command, **kwargs):
-    done = subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, capture_output=True,
-                          **kwargs)
+    done = subprocess.run([str(c) for c in command], capture_output=True,
+                          **{"stdin": subprocess.DEVNULL, **kwargs})
     if done.returncode:
         shown = " ".join(str(c) for c in command[:8])
         raise Differs(f"exit {done.returncode} of {shown}\n"
@@ -50,11 +50,10 @@ def convert(source, output, *options):
     return output
 
 
-def gguf_logits():
-    """The recipe that calls llama.cpp's library, compiled on first use."""
-    source = SHARED / "oracles/gguf_logits.cpp"
+def built(source):
+    """The program of one C++ file, compiled on first use."""
     key = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
-    program = ROOT / f"build/oracle/gguf_logits-{key}"
+    program = ROOT / f"build/oracle/{source.stem}-{key}"
     if not program.exists():
         program.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=program.parent) as folder:
@@ -64,12 +63,52 @@ def gguf_logits():
 
 
 def llama(command, model, *arguments):
-    return run([gguf_logits(), LLAMA, command, model, *arguments])
+    return run([built(SHARED / "oracles/gguf_logits.cpp"), LLAMA, command, model, *arguments])
+
+
+def llama_embed(command, model, *arguments, **kwargs):
+    program = built(pathlib.Path(__file__).with_name("llama_embed.cpp"))
+    return run([program, LLAMA, command, model, *arguments], **kwargs)
+
+
+def ids_text(ids):
+    return ",".join(map(str, ids))
+
+
+def llama_hidden(model, ids):
+    """float32 [len(ids), width]: the last hidden state of an encoder."""
+    raw = llama_embed("tokens", model, ids_text(ids))
+    return np.frombuffer(raw, np.float32).reshape(len(ids), -1)
+
+
+def llama_pooled(model, texts):
+    """float32 [len(texts), width]: one vector for each list of ids, pooled as the file says."""
+    raw = llama_embed("pooled", model, *map(ids_text, texts))
+    return np.frombuffer(raw, np.float32).reshape(len(texts), -1)
+
+
+def llama_seq2seq(model, source, target):
+    """float32 [len(target), vocabulary]: the decoder's logits."""
+    raw = llama_embed("seq2seq", model, ids_text(source), ids_text(target))
+    return np.frombuffer(raw, np.float32).reshape(len(target), -1)
+
+
+def llama_tokenize(model, lines):
+    """Ids of each line by the vocabulary alone, added tokens read out of the text, none added."""
+    with tempfile.TemporaryFile() as text:
+        text.write("\n".join(lines).encode())
+        text.seek(0)
+        numbers = np.frombuffer(llama_embed("tokenize", model, stdin=text), "<i4")
+    ids = []
+    while len(numbers):
+        ids.append(numbers[1:1 + numbers[0]].tolist())
+        numbers = numbers[1 + numbers[0]:]
+    return ids
 
 
 def llama_logits(model, ids):
     """float32 [len(ids), vocabulary] by llama.cpp: F32 cache, no flash attention, one thread."""
-    raw = llama("logits", model, ",".join(map(str, ids)), "raw", "exact")
+    raw = llama("logits", model, ids_text(ids), "raw", "exact")
     return np.frombuffer(raw, np.float32).reshape(len(ids), -1)
 
 

@@ -11,6 +11,7 @@ import fnmatch
 import functools
 import json
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -77,9 +78,14 @@ LOST = {"bert*": ["pooler.*", "cls.*", "*.position_ids"],
         "llama-bin-v4": ["*.rotary_emb.inv_freq"],
         "roberta": ["pooler.*", "*position_embeddings.weight"]}
 ENCODERS = {"bert", "bert-mlm", "bert-bin-v4", "roberta", "modernbert"}
-# The library's recipe computes logits of decoders; the bytes and keys are compared all the same.
-NOT_RUN = {**{c: "an encoder" for c in ("bert", "bert-mlm", "bert-bin-v4", "roberta", "modernbert", "t5")},
-           "deepseek_v2": "llama.cpp loads it only with 26 or 27 layers"}
+# How many times too large the library's logits are: it leaves out a scale of the tied head.
+SCALED = {"t5": 8}
+NOT_RUN = {"deepseek_v2": "llama.cpp loads it only with 26 or 27 layers"}
+# Modules of sentence-transformers behind an encoder, and what they do with [tokens, width].
+POOLING = {"mean": lambda h: h.mean(0), "cls": lambda h: h[0], "lasttoken": lambda h: h[-1]}
+SENTENCES = ["Hello world", "The quick brown fox jumps over the lazy dog.", "a", "1234567 x 89",
+             "Two sentences. One vector.", "naive cafe", "to be or not to be", "Water boils at 100.",
+             "an apple a day", "What is the capital of France?"]
 # Families whose code is not part of transformers.
 NO_CLASS = {"minicpm": "custom code", "internlm2": "custom code"}
 
@@ -125,7 +131,8 @@ def same_value(key, have, want, kind):
 class Case:
     def __init__(self, name, folder):
         self.name, self.source, self.folder = name, REFS / name, pathlib.Path(folder)
-        self.kind = peers.read_json(REFS / "index.json")[name]["lc_gguf"]
+        facts = peers.read_json(REFS / "index.json")[name]
+        self.kind, self.exact = facts["lc_gguf"], facts["lc_exact"]
         self.reference = self.source / "reference.gguf"
         self.expected = load_file(self.source / "logits.safetensors")
 
@@ -172,11 +179,45 @@ class Case:
     def llama_cpp(self):
         if self.name in NOT_RUN:
             return "not asked: " + NOT_RUN[self.name]
+        have, want = self.by_llama(self.ours), self.by_llama(self.reference)
+        same = np.array_equal(have, want)
+        note = "bit for bit" if same else f"{peers.expect_gap(have, want, 1e-6, 'llama.cpp'):.1g}"
+        if self.name not in ENCODERS | SCALED.keys():
+            return note
+        # Decoders are compared with transformers on the way back; encoders here too.
+        known = "last_hidden_state" if self.name in ENCODERS else "logits"
+        limit = 1e-5 if self.name in SCALED else 2 * self.exact
+        gap = peers.expect_gap(have / SCALED.get(self.name, 1), self.expected[known][0], limit,
+                               "llama.cpp and transformers")
+        return f"{note} ({gap:.1g} from transformers)"
+
+    def by_llama(self, model):
         ids = self.expected["input_ids"][0]
-        have, want = peers.llama_logits(self.ours, ids), peers.llama_logits(self.reference, ids)
-        if np.array_equal(have, want):
-            return "bit for bit"
-        return f"{peers.expect_gap(have, want, 1e-6, 'logits by llama.cpp'):.1g}"
+        if self.name in ENCODERS:
+            return peers.llama_hidden(model, ids)
+        if "decoder_input_ids" in self.expected:
+            return peers.llama_seq2seq(model, ids, self.expected["decoder_input_ids"][0])
+        return peers.llama_logits(model, ids)
+
+    def pooling(self):
+        """A folder of sentence-transformers: its embeddings by llama.cpp, and its files again."""
+        if self.name not in ENCODERS:
+            return ""
+        import tokenizers
+        words = tokenizers.Tokenizer.from_file(str(self.source / "tokenizer.json"))
+        ids = [e.ids for e in words.encode_batch(SENTENCES)]
+        hidden = hidden_states(self.source, ids)
+        largest = 0
+        for mode, pool in POOLING.items():
+            folder = with_modules(self.source, self.folder / mode, mode, hidden[0].shape[1])
+            model = peers.convert(folder, self.folder / f"{mode}.gguf", "-Q", "f32")
+            want = np.stack([pool(h) for h in hidden])
+            largest = max(largest, peers.expect_gap(peers.llama_pooled(model, ids), want, 1e-3,
+                                                    f"embeddings, {mode}"))
+            back = peers.convert(model, self.folder / f"{mode}-back", "-t", "hf")
+            peers.fail_with([f"{mode}: {name} differs" for name in MODULE_FILES
+                             if peers.read_json(back / name) != peers.read_json(folder / name)])
+        return f"{largest:.1g}"
 
     def is_one_of(self, patterns, tensor):
         return any(fnmatch.fnmatch(self.name, case) and fnmatch.fnmatch(tensor, names)
@@ -273,6 +314,37 @@ def transformers_logits(folder, expected):
     return (out.logits if "logits" in out else out.last_hidden_state).float().numpy()
 
 
+MODULE_FILES = ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json")
+
+
+def with_modules(source, folder, mode, width):
+    """The model with pooling and normalization behind it."""
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("*.gguf", "logits*"))
+    rows = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
+    contents = [[{"idx": i, "name": str(i), "path": path,
+                  "type": f"sentence_transformers.models.{kind}"}
+                 for i, (path, kind) in enumerate(rows)],
+                {"word_embedding_dimension": width, "pooling_mode": mode, "include_prompt": True},
+                {"max_seq_length": 48, "do_lower_case": False}]
+    (folder / "1_Pooling").mkdir()
+    for name, content in zip(MODULE_FILES, contents):
+        (folder / name).write_text(json.dumps(content, indent=2))
+    return folder
+
+
+def hidden_states(folder, texts):
+    """[tokens, width] for each list of ids, by the base model of transformers."""
+    import torch
+    import transformers
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32,
+                                                   attn_implementation="eager").eval()
+    with torch.no_grad():
+        return [model(input_ids=torch.tensor([ids])).last_hidden_state[0].numpy() for ids in texts]
+
+
 def token_ids(folder):
     """{library: ids of each text} without special tokens, the library that defines them first.
 
@@ -332,7 +404,7 @@ def main():
             case = Case(name, folder)
             checks = {"tensors": case.tensors, "keys": case.keys, "llama.cpp": case.llama_cpp,
                       "back-tensors": case.back_tensors, "back-logits": case.back_logits,
-                      "back-tokenizer": case.back_tokenizer}
+                      "back-tokenizer": case.back_tokenizer, "pooling": case.pooling}
             failed += peers.run_case(name, {n: c for n, c in checks.items()
                                             if not args.only or n in args.only})
     return 1 if failed else 0

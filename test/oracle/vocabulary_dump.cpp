@@ -70,6 +70,10 @@ std::optional<Loaded> load_folder(const Source& source, const std::string& pre) 
   const json::Value* type = (text ? *text : config).find("model_type");
   if (type && type->as_string()) input.model_type = *type->as_string();
   input.pre_override = pre;
+  for (const std::string& name : source.list(template_folder)) {
+    std::string path = fmt::format("{}/{}", template_folder, name);
+    if (is_template_file(path)) input.template_files.push_back(std::move(path));
+  }
   auto result = read_vocabulary(input);
   if (!result) return std::nullopt;
   return Loaded{std::move(*result), input.model_type};
@@ -92,7 +96,7 @@ void rebuild(const Loaded& loaded, const std::string& folder) {
   write_tokenizer_keys(loaded.result.vocabulary, metadata);
   const auto read = read_tokenizer_keys(metadata, "keys");
   std::vector<Finding> warnings;
-  for (const NewFile& file : rebuild_tokenizer_files(*read, loaded.model_type, warnings)) {
+  for (const NewFile& file : rebuild_tokenizer_files(*read, loaded.model_type, {}, warnings)) {
     const auto path = std::filesystem::path(folder) / file.name;
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << file.bytes;

@@ -25,12 +25,16 @@ constexpr std::string_view template_key = "tokenizer.chat_template";
 
 std::string ggml_key(std::string_view name) { return fmt::format("{}{}", prefix, name); }
 
-// Template names in keys: letters, digits and "_" as they are, everything else "_".
-std::string key_name(std::string_view name) {
-  std::string out(name);
-  std::replace_if(
-      out.begin(), out.end(),
-      [](unsigned char c) { return c != '_' && !(c < 0x80 && std::isalnum(c)); }, '_');
+// Template names in keys: ASCII letters and digits as they are, every other character "_"; one more
+// where another template has that name already.
+std::string key_name(std::string_view name, const std::vector<std::string>& taken) {
+  std::string out;
+  for (const unsigned char c : name)
+    if (c < 0x80 && std::isalnum(c))
+      out += static_cast<char>(c);
+    else if ((c & 0xC0) != 0x80)  // not the rest of a character
+      out += '_';
+  while (out.empty() || std::find(taken.begin(), taken.end(), out) != taken.end()) out += '_';
   return out;
 }
 
@@ -51,7 +55,7 @@ void write_tokens(const Vocabulary& v, Metadata& out) {
 void write_templates(const Vocabulary& v, Metadata& out) {
   std::vector<std::string> names;
   for (const auto& [name, text] : v.named_templates) {
-    names.push_back(key_name(name));
+    names.push_back(key_name(name, names));
     out.set(fmt::format("{}.{}", template_key, names.back()), MetaValue::string(text));
   }
   if (!names.empty())
@@ -219,11 +223,18 @@ class Reader {
     if (const MetaValue* text = in_.find(template_key); text && text->as_string())
       out_.chat_template = *text->as_string();
     const MetaValue* names = in_.find(fmt::format("{}s", template_key));
-    if (!names || !names->as_strings()) return;
-    for (const std::string& name : *names->as_strings())
-      if (const MetaValue* text = in_.find(fmt::format("{}.{}", template_key, name));
-          text && text->as_string())
-        out_.named_templates.emplace_back(name, *text->as_string());
+    if (names && names->as_strings())
+      for (const std::string& name : *names->as_strings()) read_template(name);
+    const std::string start = fmt::format("{}.", template_key);
+    for (const auto& [key, value] : in_.entries())  // those that the list forgot
+      if (key.starts_with(start)) read_template(key.substr(start.size()));
+  }
+  void read_template(const std::string& name) {
+    auto& all = out_.named_templates;
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const auto& entry) { return entry.first == name; });
+    const MetaValue* text = in_.find(fmt::format("{}.{}", template_key, name));
+    if (!known && text && text->as_string()) all.emplace_back(name, *text->as_string());
   }
 
   const Metadata& in_;

@@ -127,5 +127,20 @@ TEST(TokenizerKeys, RefusesMissingAndIllTypedKeys) {
   EXPECT_TRUE(error_of(metadata).starts_with("charsmap_broken"));
 }
 
+TEST(TokenizerKeys, TemplateNamesStayApart) {
+  Vocabulary v;
+  v.kind = VocabularyKind::byte_bpe;
+  v.tokens = {{"a"}};
+  v.named_templates = {{"a-b", "1"}, {"a.b", "2"}, {"\u00E9", "3"}};
+  Metadata metadata;
+  write_tokenizer_keys(v, metadata);
+  const std::vector<std::string> names = {"a_b", "a_b_", "_"};
+  EXPECT_EQ(*metadata.find("tokenizer.chat_templates")->as_strings(), names);
+  metadata.erase("tokenizer.chat_templates");
+  const auto back = read_tokenizer_keys(metadata, "keys");
+  ASSERT_EQ(back->named_templates.size(), 3u);
+  EXPECT_EQ(back->named_templates[1].second, "2");
+}
+
 }  // namespace
 }  // namespace recast

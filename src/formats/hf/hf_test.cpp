@@ -229,6 +229,21 @@ TEST(Hf, SideFilesAreThoseOfTheModel) {
   EXPECT_NE(with_code.find_side_file("modeling.py"), nullptr);
 }
 
+TEST(Hf, ModulesBehindTheModelBelongToIt) {
+  Folder folder;
+  folder.with_single();
+  folder.write("modules.json", R"([{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Normalize"}])");
+  folder.write("1_Pooling/config.json", "{}");
+  folder.write("3_Other/config.json", "{}");
+  const Checkpoint c = folder.read();
+  EXPECT_NE(c.find_side_file("1_Pooling/config.json"), nullptr);
+  EXPECT_EQ(c.find_side_file("3_Other/config.json"), nullptr);
+  folder.write("modules.json", R"([{"path": "../x"}])");
+  EXPECT_EQ(folder.code(), &codes::unsafe_name);
+  folder.write("modules.json", "{}");
+  EXPECT_EQ(folder.code(), &codes::config_malformed);
+}
+
 TEST(Hf, WritesTheWholeFolder) {
   Folder folder;
   folder.with_shards();
