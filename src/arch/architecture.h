@@ -174,6 +174,7 @@ struct Architecture {
   std::string_view dropped;    // of HF names: endings of buffers and parts that no model needs
   std::string_view parts;      // beginnings of names that are no part of the text model ("cls.")
   std::string_view text_of;    // model_type values whose text_config is of this family
+  bool in_company = false;     // only a part of models of several modalities
   bool rope = true;            // has rotary embeddings
   bool rope_by_layer_type = false;     // rope_parameters holds one object per layer type
   bool gguf_original_context = false;  // written without scaling too; longrope has other names (phi3)

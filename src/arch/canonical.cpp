@@ -207,7 +207,7 @@ class Canonicaliser {
       }
     if (hf() && begins(arch().parts))
       out_.dropped.push_back({name, "no part of the language model"});
-    else if (hf() && begins(other_parts))
+    else if (hf() && is_other_modality(name))
       out_.other_modalities.push_back(name);
     else if (is_beyond_layers(name))
       out_.dropped.push_back({name, "multi-token prediction layer"});
@@ -346,6 +346,12 @@ std::map<RoleKey, RoleTensor> with_rope_tensors(const Canonical& canonical,
 Canonical to_canonical(const Checkpoint& source, ModelFacts model,
                        std::vector<Finding>& warnings) {
   return Canonicaliser(source, std::move(model), warnings).run();
+}
+
+bool is_other_modality(std::string_view name) {
+  for (const std::string_view word : words(other_parts))
+    if (name.starts_with(word)) return true;
+  return false;
 }
 
 Canonical held_by(Canonical canonical, Convention convention) {

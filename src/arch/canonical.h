@@ -37,6 +37,9 @@ struct Canonical {
 Canonical to_canonical(const Checkpoint& source, ModelFacts model,
                        std::vector<Finding>& warnings);
 
+// Whether a name of Hugging Face is that of a part for images or sound.
+bool is_other_modality(std::string_view name);
+
 // What a convention can hold of a model: roles without a place there go to `dropped`, rows that it
 // leaves out are zero.
 Canonical held_by(Canonical canonical, Convention convention);

@@ -285,6 +285,8 @@ json::Value with_carried(const json::Value& config, const json::Value& carried,
 
 std::vector<std::string> keys_lost_in_gguf(const ModelFacts& model, const json::Value& config,
                                            const Checkpoint& gguf) {
+  // A vocabulary alone does not say what shapes would.
+  if (gguf.tensors.empty()) return unmapped_config_keys(*model.arch, config);
   std::vector<Finding> ignored;
   const ModelFacts back = facts_from_gguf(*model.arch, gguf, nullptr, ignored);
   const Vocabulary* vocabulary = gguf.vocabulary ? &*gguf.vocabulary : nullptr;

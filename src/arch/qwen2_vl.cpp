@@ -45,6 +45,7 @@ const Architecture qwen2_vl = {
     .ignored = {{"use_sliding_window", "false null", "attends to every earlier token"},
                 {"hidden_act", "\"silu\"", "computes SiLU"}},
     .dropped = ".rotary_emb.inv_freq",
+    .in_company = true,
 };
 
 }  // namespace recast

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "arch/canonical.h"
 #include "arch/derive.h"
 
 namespace recast {
@@ -97,7 +98,11 @@ Recognition by_tensors(const Checkpoint& source) {
   Recognition out{.by_names = true};
   const NameCensus census = take_census(source);
   if (census.tensors == 0) return out;
+  const bool several = std::any_of(
+      source.tensors.begin(), source.tensors.end(),
+      [](const Tensor& tensor) { return is_other_modality(tensor.name); });
   for (const Architecture* arch : all_architectures()) {
+    if (arch->in_company && !several) continue;
     const FamilyNames names(*arch, source.convention);
     if (explained_tensors(census, names) == census.tensors && fit(census, names, nullptr).complete)
       out.candidates.push_back(arch);
