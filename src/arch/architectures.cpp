@@ -9,7 +9,7 @@ std::span<const Architecture* const> all_architectures() {
       &roberta, &modernbert, &stablelm, &starcoder2, &minicpm, &minicpm3, &olmo, &olmo2, &olmo3,
       &olmoe, &cohere, &cohere2, &granite, &granitemoe, &granitemoeshared, &deepseek_v2,
       &deepseek_v3, &gpt_oss, &llama4, &internlm2, &baichuan, &glm4, &exaone4, &smollm3,
-      &ernie4_5, &nemotron, &mamba, &t5};
+      &ernie4_5, &nemotron, &mamba, &t5, &arcee};
   return table;
 }
 
