@@ -125,6 +125,27 @@ inline constexpr TensorRow fused_experts[] = {
     {Role::expert_down, {"model.layers.{}.mlp.experts.down_proj", nullptr, ""},
      {"blk.{}.ffn_down.{e}"}, {Dim::experts, Dim::hidden, Dim::expert_ffn}, moe},
 };
+// Added to the scores when experts are chosen, not to their weights (DeepSeek V3).
+inline constexpr TensorRow correction_bias[] = {
+    {Role::router_bias, {"model.layers.{}.mlp.gate", nullptr, ".e_score_correction_bias"},
+     {"blk.{}.exp_probs_b", nullptr, ".bias"}, {Dim::experts}, moe},
+};
+// Experts that every token takes, in one matrix.
+inline constexpr Fact shared_count{"n_shared_experts"};
+inline constexpr Dim shared_rows{shared_count, [](const ModelFacts& m) {
+  return m.facts.integer(shared_count) * m.facts.integer(Fact::expert_ffn);
+}};
+inline constexpr Needed with_shared{true, [](const ModelFacts& m, int layer) {
+  return has_experts(m, layer) && m.facts.integer(shared_count) > 0;
+}};
+inline constexpr TensorRow shared_experts[] = {
+    {Role::shared_gate, {"model.layers.{}.mlp.shared_experts.gate_proj"},
+     {"blk.{}.ffn_gate_shexp"}, {shared_rows, Dim::hidden}, with_shared},
+    {Role::shared_up, {"model.layers.{}.mlp.shared_experts.up_proj"}, {"blk.{}.ffn_up_shexp"},
+     {shared_rows, Dim::hidden}, with_shared},
+    {Role::shared_down, {"model.layers.{}.mlp.shared_experts.down_proj"},
+     {"blk.{}.ffn_down_shexp"}, {Dim::hidden, shared_rows}, with_shared},
+};
 inline constexpr TensorRow dense_ffn[] = {
     {Role::ffn_gate, {"model.layers.{}.mlp.gate_proj"}, {"blk.{}.ffn_gate"},
      {Dim::ffn, Dim::hidden}, dense},

@@ -8,7 +8,7 @@ namespace recast {
 namespace {
 
 constexpr Fact q_rank{"q_lora_rank"}, kv_rank{"kv_lora_rank"}, nope{"qk_nope_head_dim"},
-    value_dim{"v_head_dim"}, shared_count{"n_shared_experts"}, groups{"n_group"},
+    value_dim{"v_head_dim"}, groups{"n_group"},
     groups_used{"topk_group"}, scale{"routed_scaling_factor"}, norm_topk{"norm_topk_prob"},
     scoring{"scoring_func"}, topk{"topk_method"}, interleave{"rope_interleave"};
 
@@ -25,16 +25,10 @@ constexpr Dim kv_a_rows{kv_rank,
 constexpr Dim values{value_dim, [](const ModelFacts& m) {
   return m.facts.integer(Fact::heads) * m.facts.integer(value_dim);
 }};
-constexpr Dim shared_rows{shared_count, [](const ModelFacts& m) {
-  return m.facts.integer(shared_count) * m.facts.integer(Fact::expert_ffn);
-}};
 constexpr Needed low_rank_q{true,
                             [](const ModelFacts& m, int) { return m.facts.integer(q_rank) > 0; }};
 constexpr Needed plain_q{true,
                          [](const ModelFacts& m, int) { return m.facts.integer(q_rank) == 0; }};
-constexpr Needed shared{true, [](const ModelFacts& m, int layer) {
-  return blocks::has_experts(m, layer) && m.facts.integer(shared_count) > 0;
-}};
 
 constexpr Cell kv_b{"model.layers.{}.self_attn.kv_b_proj", nullptr, ".weight", ".bias", Form::flat};
 constexpr TensorRow attention[] = {
@@ -62,19 +56,6 @@ constexpr TensorRow old_attention[] = {
     {Role::attn_k_b, {""}, old_kv_b, {Dim::heads, nope_dim, kv_rank_dim}},
     {Role::attn_v_b, {""}, old_kv_b, {Dim::heads, value, kv_rank_dim}},
 };
-constexpr TensorRow shared_experts[] = {
-    {Role::shared_gate, {"model.layers.{}.mlp.shared_experts.gate_proj"},
-     {"blk.{}.ffn_gate_shexp"}, {shared_rows, Dim::hidden}, shared},
-    {Role::shared_up, {"model.layers.{}.mlp.shared_experts.up_proj"}, {"blk.{}.ffn_up_shexp"},
-     {shared_rows, Dim::hidden}, shared},
-    {Role::shared_down, {"model.layers.{}.mlp.shared_experts.down_proj"},
-     {"blk.{}.ffn_down_shexp"}, {Dim::hidden, shared_rows}, shared},
-};
-constexpr TensorRow v3_router[] = {
-    {Role::router_bias, {"model.layers.{}.mlp.gate", nullptr, ".e_score_correction_bias"},
-     {"blk.{}.exp_probs_b", nullptr, ".bias"}, {Dim::experts}, blocks::moe},
-};
-
 constexpr Conversion with_rope_part = {
     [](double n, const ModelFacts& m) { return n + static_cast<double>(rope_part(m)); },
     [](double n, const ModelFacts& m) { return n - static_cast<double>(rope_part(m)); }};
@@ -94,7 +75,8 @@ constexpr KeyRow v2_keys[] = {
     {Fact::experts, "n_routed_experts", KeyKind::optional_integer, "64", "expert_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "1407",
      "expert_feed_forward_length"},
-    {shared_count, "n_shared_experts", KeyKind::optional_integer, "2", "expert_shared_count"},
+    {blocks::shared_count, "n_shared_experts", KeyKind::optional_integer, "2",
+     "expert_shared_count"},
     {blocks::first_dense, "first_k_dense_replace", KeyKind::count, "0",
      "leading_dense_block_count"},
     {groups, "n_group", KeyKind::optional_integer, "null", "expert_group_count"},
@@ -115,7 +97,8 @@ constexpr KeyRow v3_keys[] = {
     {Fact::experts, "n_routed_experts", KeyKind::optional_integer, "256", "expert_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "2048",
      "expert_feed_forward_length"},
-    {shared_count, "n_shared_experts", KeyKind::optional_integer, "1", "expert_shared_count"},
+    {blocks::shared_count, "n_shared_experts", KeyKind::optional_integer, "1",
+     "expert_shared_count"},
     {blocks::first_dense, "first_k_dense_replace", KeyKind::count, "3",
      "leading_dense_block_count"},
     {groups, "n_group", KeyKind::optional_integer, "8", "expert_group_count"},
@@ -153,7 +136,8 @@ const Architecture deepseek_v2 = {
     .classes = "DeepseekV2ForCausalLM DeepseekV2Model",
     .gguf = "deepseek2",
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
-                blocks::dense_ffn, blocks::router, blocks::experts, shared_experts, blocks::head},
+                blocks::dense_ffn, blocks::router, blocks::experts,
+                blocks::shared_experts, blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
     .keys = {blocks::decoder_keys, keys, v2_keys, blocks::attention_bias, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
@@ -177,7 +161,8 @@ const Architecture deepseek_v3 = {
       return gating && gating->as_int() == 2;
     },
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
-                blocks::dense_ffn, blocks::router, v3_router, blocks::experts, shared_experts,
+                blocks::dense_ffn, blocks::router, blocks::correction_bias, blocks::experts,
+                blocks::shared_experts,
                 blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
     .keys = {blocks::decoder_keys, keys, v3_keys, blocks::attention_bias, blocks::rms_norm,

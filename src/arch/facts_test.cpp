@@ -14,7 +14,7 @@ json::Value least_config(const Architecture& arch) {
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
       if (row.fallback.empty())
-        config.set(words(row.hf).front(), row.fact == Fact::heads ? json::Value(32)
+        set_member(config, words(row.hf).front(), row.fact == Fact::heads ? json::Value(32)
                                           : row.fact == Fact::hidden
                                               ? json::Value(256)
                                               : tiny_value(row, false));
@@ -29,8 +29,8 @@ TEST(Facts, EveryFamilyReadsEverySpelling) {
           if (!arch->rope && row.fact == Fact::rope_theta) continue;
           SCOPED_TRACE(std::string(arch->name) + " " + std::string(spelling));
           json::Value config = tiny_config(*arch);
-          config.erase(words(row.hf).front());
-          config.set(spelling, tiny_value(row, true));
+          erase_member(config, words(row.hf).front());
+          set_member(config, spelling, tiny_value(row, true));
           const Facts facts = facts_of(*arch, config).facts;
           const json::Value expected = tiny_value(row, true);
           if (row.kind == KeyKind::flag)
@@ -51,7 +51,7 @@ TEST(Facts, WhatIsAbsentOrNullHasTheClassDefault) {
         for (const auto& group : arch->keys)
           for (const KeyRow& row : group)
             if (!row.fallback.empty() && !row.hf.empty() && row.kind != KeyKind::optional_integer)
-              config.set(words(row.hf).front(), nullptr);
+              set_member(config, words(row.hf).front(), nullptr);
       const Facts facts = facts_of(*arch, config).facts;
       for (const auto& group : arch->keys)
         for (const KeyRow& row : group) {
@@ -97,7 +97,7 @@ TEST(Facts, EachMissingKeyIsNamedAndAllAtOnce) {
       for (const KeyRow& row : group) {
         if (!row.fallback.empty()) continue;
         json::Value config = tiny_config(*arch);
-        for (const std::string_view spelling : words(row.hf)) config.erase(spelling);
+        for (const std::string_view spelling : words(row.hf)) erase_member(config, spelling);
         const Error error = error_of([&] { facts_of(*arch, config); });
         ASSERT_EQ(error.code, &codes::config_key_missing) << row.hf;
         EXPECT_EQ(error.where, key_where(words(row.hf).front()));
@@ -126,7 +126,7 @@ TEST(Facts, AValueOfTheWrongSortIsRefusedForEveryKey) {
                   : text == "0" && row.kind == KeyKind::optional_integer;
           if (sound) continue;
           json::Value config = tiny_config(*arch);
-          config.set(words(row.hf).front(), value);
+          set_member(config, words(row.hf).front(), value);
           SCOPED_TRACE(std::string(arch->name) + " " + std::string(row.hf) + " " +
                        std::string(text));
           const Error error = error_of([&] { facts_of(*arch, config); });

@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "arch/facts.h"
+#include "arch/key_tables.h"
 
 namespace recast {
 
@@ -239,7 +240,7 @@ void read_top_level(const json::Value& config, const json::Value* nearer, const 
                                                                 : "rope_theta";
     if (!row || (fact != Fact::rope_theta_swa && nearer && nearer->find(inner))) continue;
     for (const std::string_view key : words(row->hf))
-      if (const json::Value* value = config.find(key); value && !value->is_null()) {
+      if (const json::Value* value = member(config, key); value && !value->is_null()) {
         set_fact(fact, key, *value, file, model);
         break;
       }
@@ -355,7 +356,7 @@ void write_rope_config(const ModelFacts& model, json::Value& config) {
   for (const Fact fact : {Fact::rope_theta, Fact::rope_theta_swa, Fact::partial_rotary})
     if (const KeyRow* row = find_key(*model.arch, fact);
         row && !row->hf.empty() && model.facts.has(fact))
-      config.set(words(row->hf).front(), model.facts.real(fact));
+      set_member(config, words(row->hf).front(), model.facts.real(fact));
   config.set("rope_scaling", scaling);
   if (model.arch->gguf_original_context)
     config.set("original_max_position_embeddings",
