@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "arch/blocks.h"
 #include "arch/families.h"
 
@@ -71,6 +73,10 @@ constexpr KeyRow keys[] = {
     {Fact::experts_used, "num_experts_per_tok", KeyKind::integer, "8", "expert_used_count"},
     {Fact::mtp_layers, "num_nextn_predict_layers num_mtp_layers", KeyKind::count, "0", ""},
 };
+constexpr KeyRow latent_bias[] = {
+    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false",
+     "?blk.*.attn_kv_a_mqa.bias"},
+};
 constexpr KeyRow v2_keys[] = {
     {Fact::experts, "n_routed_experts", KeyKind::optional_integer, "64", "expert_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "1407",
@@ -117,7 +123,15 @@ constexpr GgufKey gguf_keys[] = {
     {"expert_gating_func",
      [](const ModelFacts& m) { return blocks::u32(m.facts.text(scoring) == "sigmoid" ? 2 : 1); }},
 };
+// Files of the time before the key for the gating.
+bool has_correction_bias(const Checkpoint& source) {
+  return std::any_of(source.tensors.begin(), source.tensors.end(), [](const Tensor& tensor) {
+    return tensor.name.ends_with(".exp_probs_b.bias");
+  });
+}
 const std::vector<GgufLimit> limits = {
+    {GgufLimit::Kind::unloadable, "attention_bias", "has no biases of attention",
+     [](const ModelFacts& m) { return m.facts.flag(Fact::attention_bias); }},
     {GgufLimit::Kind::unloadable, "q_lora_rank",
      "takes a model without it only with 26 or 27 layers",
      [](const ModelFacts& m) {
@@ -139,7 +153,7 @@ const Architecture deepseek_v2 = {
                 blocks::dense_ffn, blocks::router, blocks::experts,
                 blocks::shared_experts, blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
-    .keys = {blocks::decoder_keys, keys, v2_keys, blocks::attention_bias, blocks::rms_norm,
+    .keys = {blocks::decoder_keys, keys, v2_keys, latent_bias, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::vocab_size_key},
     .settle = settle_v2,
@@ -158,14 +172,14 @@ const Architecture deepseek_v3 = {
     .gguf = "deepseek2",
     .gguf_matches = [](const Checkpoint& source) {
       const MetaValue* gating = source.metadata.find("deepseek2.expert_gating_func");
-      return gating && gating->as_int() == 2;
+      return (gating && gating->as_int() == 2) || has_correction_bias(source);
     },
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
                 blocks::dense_ffn, blocks::router, blocks::correction_bias, blocks::experts,
                 blocks::shared_experts,
                 blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
-    .keys = {blocks::decoder_keys, keys, v3_keys, blocks::attention_bias, blocks::rms_norm,
+    .keys = {blocks::decoder_keys, keys, v3_keys, latent_bias, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::vocab_size_key},
     .settle = blocks::settle_first_dense,

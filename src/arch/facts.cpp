@@ -115,10 +115,13 @@ std::optional<Facts::Number> fallback_value(const KeyRow& row, const Facts& fact
                      facts.integer(Fact::layers));
   for (const Derived& d : derived)
     if (row.fallback == d.rule) return d.value(facts);
+  if (row.fallback == same_as_theta) return facts.real(Fact::rope_theta);
   const json::Value value = json::parse(row.fallback, {});
   if (const auto b = value.as_bool()) return *b;
   if (value.is_null()) {
-    if (row.kind == KeyKind::optional_real || row.kind == KeyKind::text) return std::nullopt;
+    if (row.kind == KeyKind::optional_real || row.kind == KeyKind::text ||
+        row.kind == KeyKind::flag)
+      return std::nullopt;
     return int64_t{0};
   }
   if (row.kind == KeyKind::real || row.kind == KeyKind::optional_real)
@@ -392,6 +395,15 @@ std::optional<Facts::Number> from_tensors(std::string_view rule, const Checkpoin
   return tensor->shape()[axis];
 }
 
+// An extent by the row's conversion; for a flag, whether it is then other than 0.
+Facts::Number converted(const KeyRow& row, const Facts::Number& found, const ModelFacts& model) {
+  const int64_t* extent = row.conversion ? std::get_if<int64_t>(&found) : nullptr;
+  if (!extent) return found;
+  const double value = row.conversion->from_gguf(static_cast<double>(*extent), model);
+  if (row.kind == KeyKind::flag) return value != 0;
+  return static_cast<int64_t>(std::llround(value));
+}
+
 }  // namespace
 
 ModelFacts facts_from_config(const Architecture& arch, const json::Value& config,
@@ -428,17 +440,15 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
     if (value) {
       reader.take_meta(row, *value);
     } else if (const auto found = by_tensors ? from_tensors(row.gguf, source) : std::nullopt) {
-      const int64_t* extent = row.conversion ? std::get_if<int64_t>(&*found) : nullptr;
-      model.facts.set(row.fact,
-                      extent ? std::llround(row.conversion->from_gguf(
-                                   static_cast<double>(*extent), model))
-                             : *found);
+      model.facts.set(row.fact, converted(row, *found, model));
     } else if (row.fact == Fact::vocab && by_tensors) {
       fail(codes::tensor_missing, {.where = tensor_where("token_embd.weight"),
                                    .found = fmt::format("{} tensors", source.tensors.size())});
+    } else if (row.kind == KeyKind::flag && !row.gguf.empty()) {
+      model.facts.set(row.fact, false);  // the runtime's own default
     } else if (row.kind == KeyKind::optional_integer ||
                (row.kind == KeyKind::count && !row.gguf.empty())) {
-      model.facts.set(row.fact, int64_t{0});  // the runtime's own default
+      model.facts.set(row.fact, int64_t{0});
     } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {
       model.facts.set(row.fact, *reader.turned_share(source.metadata, prefix));
     } else if (row.kind != KeyKind::optional_real || row.gguf.empty()) {

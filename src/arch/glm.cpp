@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <cmath>
-
 #include "arch/blocks.h"
 #include "arch/families.h"
 
@@ -19,20 +16,6 @@ constexpr TensorRow mlp[] = {
      {Dim::hidden, Dim::ffn}},
 };
 
-double usual_width(const ModelFacts& m) {
-  return static_cast<double>(m.facts.integer(Fact::hidden) /
-                             std::max<int64_t>(1, m.facts.integer(Fact::heads)));
-}
-constexpr Conversion rows_of_heads = {
-    [](double n, const ModelFacts& m) {
-      return n * static_cast<double>(m.facts.integer(Fact::heads));
-    },
-    [](double n, const ModelFacts& m) {
-      return n / static_cast<double>(std::max<int64_t>(1, m.facts.integer(Fact::heads)));
-    }};
-constexpr Conversion of_usual_width = {
-    [](double n, const ModelFacts& m) { return std::floor(n * usual_width(m)); },
-    [](double n, const ModelFacts& m) { return n / usual_width(m); }};
 constexpr KeyRow keys[] = {
     {Fact::layers, "num_hidden_layers", KeyKind::integer, "", "block_count"},
     {Fact::context, "max_position_embeddings", KeyKind::integer, "", "context_length", nullptr,
@@ -43,9 +26,9 @@ constexpr KeyRow keys[] = {
     {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, "2", "attention.head_count_kv"},
     {Fact::vocab, "vocab_size", KeyKind::integer, "", "#token_embd.weight:0"},
     {Fact::head_dim, "head_dim", KeyKind::integer, "128", "#blk.0.attn_q.weight:0",
-     &rows_of_heads},
+     &blocks::rows_of_heads},
     {Fact::partial_rotary, "partial_rotary_factor", KeyKind::real, "0.5", "rope.dimension_count",
-     &of_usual_width, false},
+     &blocks::share_of_usual_width, false},
     {Fact::norm_eps, "rms_norm_eps", KeyKind::real, "1.5625e-07", ""},
     {Fact::attention_bias, "attention_bias", KeyKind::flag, "true", "?blk.*.attn_q.bias"},
 };
@@ -54,11 +37,6 @@ constexpr GgufKey gguf_keys[] = {
      [](const ModelFacts& m) { return blocks::u32(m.facts.integer(Fact::hidden)); }},
     {"attention.layer_norm_rms_epsilon",
      [](const ModelFacts&) { return std::optional(MetaValue::f32(1e-5f)); }},
-    {"rope.dimension_count",
-     [](const ModelFacts& m) {
-       return blocks::u32(static_cast<int64_t>(
-           of_usual_width.to_gguf(m.facts.real(Fact::partial_rotary), m)));
-     }},
 };
 
 }  // namespace
@@ -70,15 +48,14 @@ const Architecture glm = {
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms,
                 blocks::qkv_biased_attention, mlp, blocks::head},
     .keys = {keys, blocks::rope_base, blocks::untied},
-    .gguf_keys = {gguf_keys},
+    .gguf_keys = {gguf_keys, blocks::usual_rope_dimension_key},
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
                      "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
     .limits = {{GgufLimit::Kind::ignored, "rms_norm_eps", "takes 1e-5",
                 [](const ModelFacts& m) { return m.facts.real(Fact::norm_eps) != 1e-5; }},
-               {GgufLimit::Kind::unloadable, "head_dim", "takes the width by the count of heads",
-                [](const ModelFacts& m) { return !blocks::has_usual_head_dim(m); }}},
+               blocks::needs_usual_head_dim},
     .dropped = ".rotary_emb.inv_freq",
 };
 

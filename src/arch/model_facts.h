@@ -76,6 +76,7 @@ inline constexpr std::string_view hidden_16 = "=hidden/16";            // time s
 inline constexpr std::string_view same_as_hidden = "=hidden";
 inline constexpr std::string_view from_layers = "=layers";
 inline constexpr std::string_view from_ffn = "=ffn";
+inline constexpr std::string_view same_as_theta = "=rope_theta";       // rope_theta_swa
 // layer_types without a list: every N-th layer has no window ("=period:6").
 inline constexpr std::string_view period = "=period:";
 // The same with the first of every N, not the last ("=first:3").

@@ -254,7 +254,9 @@ void fill_defaults(ModelFacts& model) {
   for (const Fact fact : {Fact::rope_theta, Fact::rope_theta_swa, Fact::partial_rotary}) {
     const KeyRow* row = find_key(*model.arch, fact);
     if (!row || row->fallback.empty() || model.facts.has(fact)) continue;
-    const auto value = json::parse(row->fallback, {}).as_double();
+    const auto value = row->fallback == same_as_theta
+                           ? model.facts.real(Fact::rope_theta)
+                           : json::parse(row->fallback, {}).as_double();
     if (value) model.facts.set(fact, *value);
   }
 }
@@ -417,6 +419,13 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
   rope.attention_factor = decimal("rope.scaling.yarn_attn_factor");
   rope.beta_fast = decimal("rope.scaling.yarn_beta_fast");
   rope.beta_slow = decimal("rope.scaling.yarn_beta_slow");
+  if (rope.type == "yarn") {
+    const json::Value usual = json::parse(model.arch->gguf_yarn, {});
+    for (const auto& [key, value] : *usual.as_object()) {
+      rope.unknown.emplace_back(key, value);
+      model.assumptions.push_back(fmt::format("{} {} of yarn", key, json::write(value)));
+    }
+  }
   if (const auto multiplier = number("rope.scaling.yarn_log_multiplier")) {
     // Both have one value in every model that has them; only this one is stored.
     rope.mscale_all_dim =

@@ -25,9 +25,8 @@ import more_cases  # noqa: E402
 def scale_weights(model):
     """Sizes at which each tensor shows in the logits: no norm is 1, no bias 0."""
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
-    named = [*model.named_parameters(), *model.named_buffers()]
-    for name, value in named:
-        if not value.is_floating_point() or name.endswith(("inv_freq", "alibi")):
+    for name, value in model.state_dict(keep_vars=True).items():
+        if not value.is_floating_point():
             continue
         noise = torch.randn_like(value)
         if name.endswith(("A_log", "dt_bias", ".D")):
@@ -44,7 +43,9 @@ def scale_weights(model):
 
 def make_model(case, folder):
     config_class, model_class = (getattr(transformers, name) for name in case.classes)
-    config = config_class(**case.config)
+    borrowed = json.loads((SHARED / "refs" / case.tokenizer / "config.json").read_text())
+    ids = {key: borrowed.get(key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    config = config_class(**{**ids, **case.config})
     torch.manual_seed(zlib.crc32(case.name.encode()))
     model = model_class._from_config(config, attn_implementation="eager").eval()
     with torch.no_grad():
@@ -53,8 +54,9 @@ def make_model(case, folder):
     (folder / "generation_config.json").unlink(missing_ok=True)
     for name in ("tokenizer.json", "tokenizer.model", "spiece.model", "tokenizer_config.json",
                  "special_tokens_map.json"):
-        if (SHARED / "refs" / case.tokenizer / name).exists():
-            shutil.copy(SHARED / "refs" / case.tokenizer / name, folder)
+        path = SHARED / "refs" / case.tokenizer / name
+        if path.exists():
+            shutil.copy(path, folder / case.files.get(name, name))
     if case.added or case.names:
         rewrite(case, folder)
     return model
@@ -91,10 +93,21 @@ def expected(model):
     return result
 
 
+auto_config = transformers.AutoConfig.from_pretrained
+
+
+def no_config(*arguments, **options):
+    raise OSError("the converter is to read config.json itself")
+
+
 def make_gguf(case, folder):
     import conversion
     import gguf
-    conversion.TextModel.get_vocab_base_pre = lambda self, tokenizer: case.pre
+    index = json.loads((SHARED / "refs/index.json").read_text())
+    pre = case.pre or index[case.tokenizer]["pre"]
+    conversion.TextModel.get_vocab_base_pre = lambda self, tokenizer: pre
+    if "rotary_pct" in case.added:  # the configuration class takes it away
+        transformers.AutoConfig.from_pretrained = no_config
     hparams = conversion.ModelBase.load_hparams(folder, False)
     name = conversion.get_model_architecture(hparams, conversion.ModelType.TEXT)
     name = more_cases.OLD_CLASSES.get(name, name)
@@ -103,6 +116,7 @@ def make_gguf(case, folder):
         kind.set_vocab = kind._set_vocab_gpt2
     with torch.inference_mode():
         kind(folder, gguf.LlamaFileType.ALL_F32, folder / "reference.gguf").write()
+    transformers.AutoConfig.from_pretrained = auto_config
 
 
 def make(case, base):

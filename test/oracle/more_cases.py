@@ -5,14 +5,9 @@ Odd sizes throughout: a head width that is not hidden / heads, fewer key heads t
 import dataclasses
 
 REMOVED = object()
-PRE = {"glm4": "glm4", "qwen3": "qwen2", "llama-tied-llama3rope": "llama-bpe", "gpt2": "gpt-2",
-       "gpt_neox": "olmo", "olmo2": "dbrx", "deepseek_v3": "deepseek-v3", "gpt_oss": "gpt-4o",
-       "mistral-tekken": "tekken", "starcoder2": "starcoder", "cohere": "command-r",
-       "granite": "refact", "falcon-7b": "falcon", "phi": "phi-2", "llama4": "llama4",
-       "deepseek_v2": "deepseek-llm", "bloom": "bloom", "roberta": "roberta-bpe",
-       "modernbert": "modern-bert", "stablelm-qknorm": "stablelm2", "smollm3": "llama-bpe"}
-# Spellings of transformers 4, the only ones that the converter knows.
-OLD_CLASSES = {"PhimoeForCausalLM": "PhiMoEForCausalLM", "MptForCausalLM": "MPTForCausalLM"}
+# Classes that the converter does not know, as one that it does: mostly spellings of transformers 4.
+OLD_CLASSES = {"RobertaForMaskedLM": "RobertaModel",
+               "PhimoeForCausalLM": "PhiMoEForCausalLM", "MptForCausalLM": "MPTForCausalLM"}
 
 
 @dataclasses.dataclass
@@ -21,10 +16,12 @@ class MoreCase:
     classes: tuple        # configuration and model of transformers
     tokenizer: str        # case of the reference data whose files are borrowed
     config: dict
-    pre: str = ""         # pre-tokenizer that the converter is told; "": by the tokenizer
+    pre: str = ""         # pre-tokenizer that the converter is told; "": that of the tokenizer
     added: dict = dataclasses.field(default_factory=dict)   # keys of config.json as published
     names: dict = dataclasses.field(default_factory=dict)   # parts of tensor names as published
+    files: dict = dataclasses.field(default_factory=dict)   # other names of tokenizer files
     not_run: str = ""     # why llama.cpp is not asked for logits
+    warns: str = ""       # config key that the warning of our conversion names
     refused: str = ""     # config key that keeps a model out of GGUF
     gpt2_vocabulary: bool = False  # the converter wants a tokenizer class that transformers lacks
     encoder: bool = False
@@ -36,9 +33,6 @@ class MoreCase:
     exponents: str = ""
     shifted: str = ""
 
-    def __post_init__(self):
-        self.pre = self.pre or PRE.get(self.tokenizer, "")
-
 
 def classes(stem, kind="ForCausalLM"):
     return (stem + "Config", stem + kind)
@@ -46,8 +40,7 @@ def classes(stem, kind="ForCausalLM"):
 
 # A decoder of Llama's sizes.
 SIZES = dict(vocab_size=360, hidden_size=64, intermediate_size=96, num_hidden_layers=3,
-             num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
-             bos_token_id=1, eos_token_id=2, pad_token_id=None)
+             num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256)
 # A of Mamba is stored as -exp(A_log).
 EXP = dict(exponents="*A_log", rounded="*.ssm_a")
 ALL = []
@@ -105,3 +98,189 @@ add("afmoe", classes("Afmoe"), "qwen3", head_dim=24, moe_intermediate_size=40,
 add("distilbert", classes("DistilBert", "Model"), "bert",
     base=dict(vocab_size=360, dim=64, n_layers=2, n_heads=4, hidden_dim=96,
               max_position_embeddings=64), more=dict(encoder=True))
+
+# Other configurations of families that the reference data has.
+add("qwen3-bias", classes("Qwen3"), "qwen3", head_dim=24, attention_bias=True,
+    more=dict(not_run="refused", warns="attention_bias"))
+add("qwen3-tied-mha", classes("Qwen3"), "qwen3", num_key_value_heads=4, head_dim=16,
+    tie_word_embeddings=True)
+add("qwen3-yarn", classes("Qwen3"), "qwen3", head_dim=24, rope_parameters=dict(
+    rope_type="yarn", rope_theta=50000.0, factor=4.0, original_max_position_embeddings=64))
+add("qwen2_moe-dense", classes("Qwen2Moe"), "qwen2_moe", num_experts=4, num_experts_per_tok=2,
+    moe_intermediate_size=40, shared_expert_intermediate_size=48, mlp_only_layers=[0],
+    more=dict(refused="mlp_only_layers"))
+add("qwen2_moe-norm", classes("Qwen2Moe"), "qwen2_moe", num_experts=4, num_experts_per_tok=2,
+    moe_intermediate_size=40, shared_expert_intermediate_size=48, norm_topk_prob=True,
+    more=dict(back_config={"norm_topk_prob": True}, warns="norm_topk_prob"))
+add("qwen3_moe-dense", classes("Qwen3Moe"), "qwen3_moe", num_experts=4, num_experts_per_tok=2,
+    moe_intermediate_size=40, decoder_sparse_step=2, head_dim=24, norm_topk_prob=True,
+    more=dict(refused="mlp_only_layers"))
+add("qwen3_moe-bias", classes("Qwen3Moe"), "qwen3_moe", num_experts=4, num_experts_per_tok=2,
+    moe_intermediate_size=40, head_dim=24, norm_topk_prob=False, attention_bias=True,
+    more=dict(back_config={"norm_topk_prob": False}, not_run="refused", warns="attention_bias"))
+add("llama-mqa-head", classes("Llama"), "llama", num_key_value_heads=1, head_dim=24)
+add("llama-llama3", classes("Llama"), "llama-tied-llama3rope", head_dim=32, rope_parameters=dict(
+    rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0,
+    high_freq_factor=4.0, original_max_position_embeddings=64))
+add("llama-dynamic", classes("Llama"), "llama", rope_parameters=dict(
+    rope_type="dynamic", rope_theta=10000.0, factor=2.0))
+add("llama-longrope", classes("Llama"), "llama", rope_parameters=dict(
+    rope_type="longrope", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64,
+    short_factor=[1.0 + 0.1 * i for i in range(8)], long_factor=[2.0 + i for i in range(8)]))
+add("gemma3-linear", ("Gemma3TextConfig", "Gemma3ForCausalLM"), "gemma3", num_hidden_layers=6,
+    head_dim=24, query_pre_attn_scalar=24, sliding_window=8, rope_parameters=dict(
+        full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
+        sliding_attention=dict(rope_type="default", rope_theta=10000.0)),
+    more=dict(shifted="*norm.weight"))
+add("gemma3-cap", ("Gemma3TextConfig", "Gemma3ForCausalLM"), "gemma3", num_hidden_layers=6,
+    head_dim=24, query_pre_attn_scalar=24, sliding_window=8, final_logit_softcapping=20.0,
+    more=dict(shifted="*norm.weight"))
+add("gemma2-nocap", classes("Gemma2"), "gemma2", head_dim=24, query_pre_attn_scalar=24,
+    sliding_window=8,
+    more=dict(shifted="*norm.weight"))
+add("gemma-mqa", classes("Gemma"), "gemma", num_key_value_heads=1, head_dim=24)
+GPT2 = dict(vocab_size=360, n_embd=64, n_layer=2, n_head=4, n_positions=64,
+    more=dict(exempt=("tokenizer.ggml.eot_token_id",), shifted="*norm.weight"))
+add("gpt2-inner", ("GPT2Config", "GPT2LMHeadModel"), "gpt2", base=GPT2, n_inner=96,
+    more=dict(not_run="refused", warns="n_inner", added={"n_ctx": 64}))
+add("gpt2-layer-idx", ("GPT2Config", "GPT2LMHeadModel"), "gpt2", base=GPT2,
+    scale_attn_by_inverse_layer_idx=True, more=dict(back_config={"scale_attn_by_inverse_layer_idx": True}, warns="scale_attn_by_inverse_layer_idx", added={"n_ctx": 64}))
+add("gpt2-untied", ("GPT2Config", "GPT2LMHeadModel"), "gpt2", base=GPT2,
+    tie_word_embeddings=False, more=dict(added={"n_ctx": 64}))
+NEOX = dict(vocab_size=360, hidden_size=64, intermediate_size=96, num_hidden_layers=2,
+            num_attention_heads=4, max_position_embeddings=128)
+add("gpt_neox-serial", classes("GPTNeoX"), "gpt_neox", base=NEOX, use_parallel_residual=False,
+    rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
+    more=dict(added={"rotary_pct": 0.5}))
+add("gpt_neox-base", classes("GPTNeoX"), "gpt_neox", base=NEOX,
+    rope_parameters=dict(rope_type="default", rope_theta=50000.0, partial_rotary_factor=0.25),
+    more=dict(not_run="the reference lacks the base", back_config={"rotary_emb_base": 50000.0}, added={"rotary_pct": 0.25}))
+add("gpt_neox-nobias", classes("GPTNeoX"), "gpt_neox", base=NEOX, attention_bias=False,
+    more=dict(not_run="refused", warns="attention_bias", added={"rotary_pct": 0.25}))
+add("gpt_neox-tied", classes("GPTNeoX"), "gpt_neox", base=NEOX, tie_word_embeddings=True,
+    more=dict(not_run="refused", warns="tie_word_embeddings", added={"rotary_pct": 0.25}))
+FALCON = dict(vocab_size=360, hidden_size=64, num_hidden_layers=2, num_attention_heads=4)
+add("falcon-mha", classes("Falcon"), "falcon-7b", base=FALCON, multi_query=False,
+    parallel_attn=True, new_decoder_architecture=False)
+add("falcon-alibi", classes("Falcon"), "falcon-7b", base=FALCON, alibi=True,
+    more=dict(refused="alibi"))
+add("falcon-one-norm", classes("Falcon"), "falcon-7b", base=FALCON, new_decoder_architecture=True,
+    num_kv_heads=2, num_ln_in_parallel_attn=1)
+add("falcon-new-bias", classes("Falcon"), "falcon-7b", base=FALCON, new_decoder_architecture=True,
+    num_kv_heads=2, bias=True, more=dict(refused="bias"))
+add("stablelm-bias", classes("StableLm"), "stablelm", use_qkv_bias=True,
+    rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))
+add("stablelm-parallel", classes("StableLm"), "stablelm", use_parallel_residual=True,
+    tie_word_embeddings=True,
+    more=dict(not_run="refused", warns="tie_word_embeddings"))
+add("starcoder2-nobias", classes("Starcoder2"), "starcoder2", use_bias=False,
+    more=dict(not_run="refused", warns="use_bias"))
+add("starcoder2-window", classes("Starcoder2"), "starcoder2", sliding_window=8,
+    tie_word_embeddings=False,
+    more=dict(back_config={"sliding_window": 8}, warns="sliding_window"))
+add("olmo2-mha", classes("Olmo2"), "olmo2", num_key_value_heads=4)
+add("olmo2-gqa", classes("Olmo2"), "olmo2")
+add("olmo2-bias", classes("Olmo2"), "olmo2", num_key_value_heads=4, attention_bias=True,
+    more=dict(not_run="refused", warns="attention_bias"))
+add("olmo3", classes("Olmo3"), "olmo2", num_key_value_heads=4, num_hidden_layers=4,
+    sliding_window=8)
+add("olmo-plain", classes("Olmo"), "olmo", num_key_value_heads=4, tie_word_embeddings=True)
+add("olmoe-clip", classes("Olmoe"), "olmoe", num_experts=4, num_experts_per_tok=2, clip_qkv=1.0,
+    norm_topk_prob=True,
+    more=dict(not_run="refused", back_config={"clip_qkv": 1.0, "norm_topk_prob": True}, warns="clip_qkv"))
+add("cohere-qknorm", classes("Cohere"), "cohere", use_qk_norm=True,
+    more=dict(not_run="refused", warns="use_qk_norm"))
+add("cohere-bias", classes("Cohere"), "cohere", attention_bias=True,
+    more=dict(not_run="refused", warns="attention_bias"))
+add("cohere-mha", classes("Cohere"), "cohere", num_key_value_heads=4, logit_scale=0.5,
+    rope_parameters=dict(rope_type="default", rope_theta=20000.0))
+add("cohere2-pattern", classes("Cohere2"), "cohere2", num_hidden_layers=4, head_dim=24,
+    sliding_window=8, more=dict(not_run="refused", warns="head_dim", added={"rotary_pct": 1.0}))
+add("granite-bias", classes("Granite"), "granite", attention_bias=True, mlp_bias=True,
+    embedding_multiplier=12.0, logits_scaling=8.0, residual_multiplier=0.22,
+    attention_multiplier=0.015)
+add("granitemoe-more", classes("GraniteMoe"), "granite", num_local_experts=4,
+    num_experts_per_tok=2, embedding_multiplier=3.0, attention_multiplier=0.1)
+add("granitemoeshared", classes("GraniteMoeShared"), "granite", num_local_experts=4,
+    num_experts_per_tok=2, shared_intermediate_size=40)
+MLA = dict(SIZES, num_key_value_heads=4, q_lora_rank=24, kv_lora_rank=16, qk_nope_head_dim=12,
+           qk_rope_head_dim=8, v_head_dim=10, moe_intermediate_size=40, n_routed_experts=8,
+           num_experts_per_tok=2, first_k_dense_replace=1)
+add("deepseek_v3-groups", classes("DeepseekV3"), "deepseek_v3", base=MLA, n_group=1, topk_group=1,
+    n_shared_experts=2, norm_topk_prob=False,
+    more=dict(added={"scoring_func": "sigmoid", "topk_method": "noaux_tc"}))
+add("deepseek_v3-yarn", classes("DeepseekV3"), "deepseek_v3", base=MLA, n_group=2, topk_group=1,
+    n_shared_experts=1, rope_parameters=dict(
+        rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64,
+        mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0),
+    more=dict(not_run="the reference has a softmax router"))
+add("deepseek_v3-bias", classes("DeepseekV3"), "deepseek_v3", base=MLA, n_group=2, topk_group=1,
+    attention_bias=True, n_shared_experts=1,
+    more=dict(not_run="refused", warns="attention_bias"))
+add("gpt_oss-yarn", classes("GptOss"), "gpt_oss", head_dim=16, num_local_experts=4,
+    sliding_window=8, rope_parameters=dict(
+        rope_type="yarn", rope_theta=150000.0, factor=4.0, beta_fast=32.0, beta_slow=1.0,
+        truncate=False, original_max_position_embeddings=64))
+add("llama4-all", ("Llama4TextConfig", "Llama4ForCausalLM"), "llama4", num_hidden_layers=4,
+    head_dim=16, num_local_experts=4, intermediate_size_mlp=80, interleave_moe_layer_step=1,
+    attention_chunk_size=8, moe_layers=None,
+    more=dict(back_config={"attention_chunk_size": 8}, warns="attention_chunk_size"))
+add("smollm3-interval", classes("SmolLM3"), "smollm3", num_hidden_layers=4,
+    no_rope_layer_interval=2,
+    more=dict(back_config={"no_rope_layers": [1, 0, 1, 0]}, warns="no_rope_layers"))
+add("ernie4_5-bias", classes("Ernie4_5"), "ernie4_5", head_dim=16, use_bias=True,
+    more=dict(not_run="refused", warns="use_bias"))
+add("ernie4_5-head", classes("Ernie4_5"), "ernie4_5", head_dim=24, num_key_value_heads=4)
+add("nemotron-head", classes("Nemotron"), "nemotron", head_dim=24,
+    more=dict(shifted="*norm.weight", exempt=("tokenizer.ggml.padding_token_id", "tokenizer.ggml.unknown_token_id"), not_run="refused", warns="head_dim"))
+add("nemotron-bias", classes("Nemotron"), "nemotron", attention_bias=True, mlp_bias=True)
+T5 = dict(vocab_size=360, d_model=64, d_kv=12, d_ff=80, num_layers=2, num_heads=4,
+          relative_attention_num_buckets=16,
+    more=dict(shifted="*norm.weight", exempt=("tokenizer.ggml.padding_token_id", "tokenizer.ggml.unknown_token_id")))
+add("t5-gated", ("T5Config", "T5ForConditionalGeneration"), "t5", base=T5,
+    feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+    more=dict(not_run="an encoder", added={"decoder_start_token_id": 0}))
+add("mt5", ("MT5Config", "MT5ForConditionalGeneration"), "t5", base=T5,
+    more=dict(not_run="an encoder"))
+BERT = dict(vocab_size=360, hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+            intermediate_size=96, max_position_embeddings=64)
+E_ENC = dict(encoder=True, lost=["pooler.*", "cls.*", "lm_head.*", "*position_embeddings.weight"])
+add("bert-types", ("BertConfig", "BertModel"), "bert", base=BERT, type_vocab_size=3,
+    layer_norm_eps=1e-6, more=E_ENC)
+add("roberta-mlm", ("RobertaConfig", "RobertaForMaskedLM"), "roberta", base=BERT,
+    type_vocab_size=1, pad_token_id=1, more=E_ENC)
+add("xlm-roberta", ("XLMRobertaConfig", "XLMRobertaModel"), "t5", base=BERT, type_vocab_size=1,
+    pad_token_id=1, more=dict(E_ENC, files={"spiece.model": "sentencepiece.bpe.model"}))
+add("modernbert-more", ("ModernBertConfig", "ModernBertModel"), "modernbert",
+    base=dict(BERT, num_hidden_layers=4), local_attention=8, global_attn_every_n_layers=2,
+    pad_token_id=0, bos_token_id=None, eos_token_id=None, cls_token_id=1, sep_token_id=2,
+    more=E_ENC)
+add("phi-gqa", classes("Phi"), "phi", intermediate_size=256,
+    more=dict(not_run="refused", warns="num_key_value_heads"))
+add("phi3-partial", classes("Phi3"), "phi3", tie_word_embeddings=True, rope_parameters=dict(
+    rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
+    original_max_position_embeddings=256)
+add("phi3-partial-longrope", classes("Phi3"), "phi3", rope_parameters=dict(
+    rope_type="longrope", rope_theta=10000.0, partial_rotary_factor=0.5,
+    short_factor=[1.0 + 0.1 * i for i in range(4)], long_factor=[2.0 + i for i in range(4)]),
+    original_max_position_embeddings=64)
+add("gpt_bigcode-mha", ("GPTBigCodeConfig", "GPTBigCodeForCausalLM"), "gpt_bigcode",
+    base=GPT2, multi_query=False,
+    more=dict(not_run="refused", warns="multi_query"))
+add("mistral-window", classes("Mistral"), "mistral", sliding_window=None, head_dim=24,
+    tie_word_embeddings=True)
+add("mixtral-window", classes("Mixtral"), "mixtral", num_local_experts=4, sliding_window=8,
+    num_experts_per_tok=3,
+    more=dict(back_config={"sliding_window": 8}, warns="sliding_window"))
+add("exaone4-plain", classes("Exaone4"), "exaone4", sliding_window=None, head_dim=24,
+    layer_types=["full_attention"] * 3,
+    more=dict(not_run="refused", warns="head_dim"))
+add("glm4-full", classes("Glm4"), "glm4", head_dim=24, attention_bias=False,
+    rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=1.0))
+add("mamba-more", classes("Mamba"), "mamba", base=dict(
+    vocab_size=360, hidden_size=48, state_size=8, num_hidden_layers=2, intermediate_size=96,
+    time_step_rank=5), tie_word_embeddings=False, more=EXP)
+add("bloom-untied", classes("Bloom"), "bloom", base=dict(
+    vocab_size=360, hidden_size=64, n_layer=2, n_head=4), tie_word_embeddings=False)
+add("minicpm3", classes("MiniCPM3"), "llama", q_lora_rank=24, kv_lora_rank=16,
+    qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=16, num_key_value_heads=4)

@@ -28,6 +28,18 @@ def expect_refusal(case, base):
     return 1
 
 
+def expect_warning(case, base):
+    """What the runtime ignores or refuses is said by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([peers.RECAST, "convert", base / case.name, "-o", folder + "/a.gguf",
+                               "--no-manifest"], capture_output=True, check=False)
+    said = any(line.strip().startswith(b"where") and case.warns.encode() in line
+               for line in done.stderr.splitlines())
+    if not said:
+        print(f"FAIL  {case.name}: no warning names {case.warns}\n{done.stderr.decode()[-1500:]}")
+    return 0 if said else 1
+
+
 def tell_refs(case):
     """What the tables of refs.py say of its own cases."""
     if case.not_run:
@@ -66,6 +78,7 @@ def main():
                 failed += expect_refusal(case, base)
             elif (base / case.name / "reference.gguf").exists():
                 failed += refs.check(case.name, base, args.only)
+                failed += expect_warning(case, base) if case.warns else 0
             else:
                 print(f"FAIL  {case.name}: no reference", flush=True)
                 failed += 1
