@@ -193,6 +193,8 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
                                      [](const auto& member) { return member.first == "alpha"; });
   if (rope.type == "dynamic" && !has_alpha)
     warn(codes::runtime_ignores, "rope_scaling", "dynamic", "does not scale the positions");
+  if (rope.type == "longrope" && !arch.gguf_longrope)
+    warn(codes::runtime_ignores, "rope_scaling", "longrope", "does not scale the positions");
   if (rope.type == "yarn" && rope.attention_factor)
     warn(codes::runtime_ignores, "attention_factor", fmt::format("{}", *rope.attention_factor),
          "computes it from the factor");

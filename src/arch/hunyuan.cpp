@@ -79,6 +79,11 @@ constexpr GgufKey stretched_rope[] = {
     {"rope.scaling.original_context_length", stretched_context},
     {"context_length", stretched_context},
 };
+const GgufLimit has_biases = {GgufLimit::Kind::unloadable, "attention_bias",
+                              "has no bias of the output",
+                              [](const ModelFacts& m) {
+                                return m.facts.flag(Fact::attention_bias);
+                              }};
 constexpr GgufKey shared_width[] = {
     {"expert_shared_feed_forward_length",
      [](const ModelFacts& m) { return blocks::u32(m.facts.integer(Fact::ffn)); }},
@@ -100,6 +105,7 @@ const Architecture hunyuan_dense = {
                      "pretraining_tp": 1, "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
+    .limits = {has_biases},
     .dropped = ".rotary_emb.inv_freq",
 };
 
@@ -117,6 +123,7 @@ const Architecture hunyuan_moe = {
                      "output_router_logits": false, "pretraining_tp": 1, "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
+    .limits = {has_biases},
     .dropped = ".rotary_emb.inv_freq",
 };
 

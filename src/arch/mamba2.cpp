@@ -99,7 +99,7 @@ const Architecture mamba2 = {
                      "rescale_prenorm_residual": false, "residual_in_fp32": true,
                      "time_step_floor": 0.0001, "time_step_max": 0.1, "time_step_min": 0.001,
                      "use_cache": true})",
-    .prefixes = "backbone. model.",
+    .prefixes = "backbone.",
     .limits = {{GgufLimit::Kind::unloadable, "use_bias", "has no biases of the projections",
                 [](const ModelFacts& m) { return m.facts.flag(bias); }},
                {GgufLimit::Kind::unloadable, "use_conv_bias", "needs a bias of the convolution",

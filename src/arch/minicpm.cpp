@@ -98,6 +98,7 @@ const Architecture minicpm = {
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
     .dropped = ".rotary_emb.inv_freq",
+    .gguf_longrope = true,
 };
 
 const Architecture minicpm3 = {
@@ -118,6 +119,7 @@ const Architecture minicpm3 = {
                          m.facts.real(model_base) != 256;
                 }}},
     .dropped = ".rotary_emb.inv_freq",
+    .gguf_longrope = true,
 };
 
 }  // namespace recast

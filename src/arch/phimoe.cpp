@@ -75,6 +75,7 @@ const Architecture phimoe = {
                {GgufLimit::Kind::unloadable, "lm_head_bias", "needs a bias of the head",
                 [](const ModelFacts& m) { return !m.facts.flag(head_bias); }}},
     .dropped = ".rotary_emb.inv_freq",
+    .gguf_longrope = true,
     .gguf_original_context = true,
 };
 

@@ -439,6 +439,10 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
   const std::vector<float> longs = small_tensor(source, "rope_factors_long.weight");
   const std::vector<float> shorts = small_tensor(source, "rope_factors_short.weight");
   if (!freqs.empty()) read_llama3(freqs, model, warnings, source.config_file);
+  if (rope.type == "longrope" && longs.empty()) {
+    rope.type = "default";
+    model.assumptions.emplace_back("default rope: the factors of longrope are not in the file");
+  }
   if (!longs.empty() && !shorts.empty()) {
     rope.type = "longrope";
     const auto as_decimal = [](const std::vector<float>& from) {
@@ -458,7 +462,7 @@ std::vector<std::pair<Role, std::vector<float>>> rope_tensors(const ModelFacts& 
   const Rope& rope = model.rope;
   if (!model.arch->rope) return {};
   if (rope.type == "llama3") return {{Role::rope_freqs, llama3_factors(model)}};
-  if (rope.type != "longrope") return {};
+  if (rope.type != "longrope" || !model.arch->gguf_longrope) return {};
   const auto to_f32 = [](const std::vector<double>& values) {
     return std::vector<float>(values.begin(), values.end());
   };

@@ -5,9 +5,8 @@ Odd sizes throughout: a head width that is not hidden / heads, fewer key heads t
 import dataclasses
 
 REMOVED = object()
-# Classes that the converter does not know, as one that it does: mostly spellings of transformers 4.
-OLD_CLASSES = {"RobertaForMaskedLM": "RobertaModel",
-               "PhimoeForCausalLM": "PhiMoEForCausalLM", "MptForCausalLM": "MPTForCausalLM"}
+# Spellings of transformers 4, the only ones that the converter knows.
+OLD_CLASSES = {"PhimoeForCausalLM": "PhiMoEForCausalLM", "MptForCausalLM": "MPTForCausalLM"}
 
 
 @dataclasses.dataclass
@@ -64,7 +63,8 @@ add("phimoe", classes("Phimoe"), "phi3", num_local_experts=4, attention_bias=Tru
 add("mpt", classes("Mpt"), "gpt_neox", pre="mpt",
     base=dict(vocab_size=360, d_model=64, n_heads=4, n_layers=3, max_seq_len=64))
 add("falcon_mamba", classes("FalconMamba"), "falcon-7b",
-    base=dict(vocab_size=360, hidden_size=48, state_size=8, num_hidden_layers=2, intermediate_size=96),
+    base=dict(vocab_size=360, hidden_size=48, state_size=8, num_hidden_layers=2,
+              intermediate_size=96),
     more=EXP)
 add("mamba2", classes("Mamba2"), "gpt_neox",
     base=dict(vocab_size=368, hidden_size=64, state_size=16, num_hidden_layers=2, num_heads=8,
@@ -84,9 +84,10 @@ add("glm4_moe", classes("Glm4Moe"), "glm4", head_dim=24, moe_intermediate_size=4
 add("hunyuan_v1_dense", classes("HunYuanDenseV1"), "deepseek_v3", pre="hunyuan-dense", head_dim=24)
 add("hunyuan_v1_moe", classes("HunYuanMoEV1"), "qwen3", pre="hunyuan", head_dim=24, num_experts=4,
     moe_topk=2, more=dict(gpt2_vocabulary=True,
-        added={"moe_intermediate_size": [96] * 3, "moe_topk": [2] * 3, "num_shared_expert": [1] * 3}))
-add("dots1", classes("Dots1"), "qwen3", head_dim=24, num_key_value_heads=4, moe_intermediate_size=40, n_routed_experts=8,
-    num_experts_per_tok=2, n_shared_experts=1, first_k_dense_replace=1, n_group=2, topk_group=1,
+        added={"moe_intermediate_size": [96] * 3, "moe_topk": [2] * 3,
+               "num_shared_expert": [1] * 3}))
+add("dots1", classes("Dots1"), "qwen3", head_dim=24, num_key_value_heads=4,
+    moe_intermediate_size=40, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=1, first_k_dense_replace=1, n_group=2, topk_group=1,
     more=dict(added={"scoring_func": "sigmoid"}))
 add("minimax_m2", classes("MiniMaxM2"), "gpt_oss", pre="minimax-m2", head_dim=24,
     num_local_experts=4, num_experts_per_tok=2, rotary_dim=12,
@@ -126,7 +127,12 @@ add("llama-dynamic", classes("Llama"), "llama", rope_parameters=dict(
     rope_type="dynamic", rope_theta=10000.0, factor=2.0))
 add("llama-longrope", classes("Llama"), "llama", rope_parameters=dict(
     rope_type="longrope", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64,
-    short_factor=[1.0 + 0.1 * i for i in range(8)], long_factor=[2.0 + i for i in range(8)]))
+    short_factor=[1.0 + 0.1 * i for i in range(8)], long_factor=[2.0 + i for i in range(8)]),
+    more=dict(not_run="it does not know the scaling", warns="rope_scaling",
+              back_config={"rope_scaling": dict(
+                  rope_type="longrope", factor=4.0, original_max_position_embeddings=64,
+                  short_factor=[1.0 + 0.1 * i for i in range(8)],
+                  long_factor=[2.0 + i for i in range(8)])}))
 add("gemma3-linear", ("Gemma3TextConfig", "Gemma3ForCausalLM"), "gemma3", num_hidden_layers=6,
     head_dim=24, query_pre_attn_scalar=24, sliding_window=8, rope_parameters=dict(
         full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
@@ -138,13 +144,15 @@ add("gemma3-cap", ("Gemma3TextConfig", "Gemma3ForCausalLM"), "gemma3", num_hidde
 add("gemma2-nocap", classes("Gemma2"), "gemma2", head_dim=24, query_pre_attn_scalar=24,
     sliding_window=8,
     more=dict(shifted="*norm.weight"))
-add("gemma-mqa", classes("Gemma"), "gemma", num_key_value_heads=1, head_dim=24)
-GPT2 = dict(vocab_size=360, n_embd=64, n_layer=2, n_head=4, n_positions=64,
+add("gemma-mqa", classes("Gemma"), "gemma", num_key_value_heads=1, head_dim=24,
     more=dict(exempt=("tokenizer.ggml.eot_token_id",), shifted="*norm.weight"))
+GPT2 = dict(vocab_size=360, n_embd=64, n_layer=2, n_head=4, n_positions=64)
 add("gpt2-inner", ("GPT2Config", "GPT2LMHeadModel"), "gpt2", base=GPT2, n_inner=96,
     more=dict(not_run="refused", warns="n_inner", added={"n_ctx": 64}))
 add("gpt2-layer-idx", ("GPT2Config", "GPT2LMHeadModel"), "gpt2", base=GPT2,
-    scale_attn_by_inverse_layer_idx=True, more=dict(back_config={"scale_attn_by_inverse_layer_idx": True}, warns="scale_attn_by_inverse_layer_idx", added={"n_ctx": 64}))
+    scale_attn_by_inverse_layer_idx=True, more=dict(
+        added={"n_ctx": 64}, warns="scale_attn_by_inverse_layer_idx",
+        back_config={"scale_attn_by_inverse_layer_idx": True}))
 add("gpt2-untied", ("GPT2Config", "GPT2LMHeadModel"), "gpt2", base=GPT2,
     tie_word_embeddings=False, more=dict(added={"n_ctx": 64}))
 NEOX = dict(vocab_size=360, hidden_size=64, intermediate_size=96, num_hidden_layers=2,
@@ -154,7 +162,8 @@ add("gpt_neox-serial", classes("GPTNeoX"), "gpt_neox", base=NEOX, use_parallel_r
     more=dict(added={"rotary_pct": 0.5}))
 add("gpt_neox-base", classes("GPTNeoX"), "gpt_neox", base=NEOX,
     rope_parameters=dict(rope_type="default", rope_theta=50000.0, partial_rotary_factor=0.25),
-    more=dict(not_run="the reference lacks the base", back_config={"rotary_emb_base": 50000.0}, added={"rotary_pct": 0.25}))
+    more=dict(not_run="the reference lacks the base", added={"rotary_pct": 0.25},
+              back_config={"rotary_emb_base": 50000.0}))
 add("gpt_neox-nobias", classes("GPTNeoX"), "gpt_neox", base=NEOX, attention_bias=False,
     more=dict(not_run="refused", warns="attention_bias", added={"rotary_pct": 0.25}))
 add("gpt_neox-tied", classes("GPTNeoX"), "gpt_neox", base=NEOX, tie_word_embeddings=True,
@@ -187,7 +196,8 @@ add("olmo3", classes("Olmo3"), "olmo2", num_key_value_heads=4, num_hidden_layers
 add("olmo-plain", classes("Olmo"), "olmo", num_key_value_heads=4, tie_word_embeddings=True)
 add("olmoe-clip", classes("Olmoe"), "olmoe", num_experts=4, num_experts_per_tok=2, clip_qkv=1.0,
     norm_topk_prob=True,
-    more=dict(not_run="refused", back_config={"clip_qkv": 1.0, "norm_topk_prob": True}, warns="clip_qkv"))
+    more=dict(not_run="refused", warns="clip_qkv",
+              back_config={"clip_qkv": 1.0, "norm_topk_prob": True}))
 add("cohere-qknorm", classes("Cohere"), "cohere", use_qk_norm=True,
     more=dict(not_run="refused", warns="use_qk_norm"))
 add("cohere-bias", classes("Cohere"), "cohere", attention_bias=True,
@@ -231,12 +241,14 @@ add("smollm3-interval", classes("SmolLM3"), "smollm3", num_hidden_layers=4,
 add("ernie4_5-bias", classes("Ernie4_5"), "ernie4_5", head_dim=16, use_bias=True,
     more=dict(not_run="refused", warns="use_bias"))
 add("ernie4_5-head", classes("Ernie4_5"), "ernie4_5", head_dim=24, num_key_value_heads=4)
+NEMOTRON = dict(shifted="*norm.weight", exempt=("tokenizer.ggml.padding_token_id",
+                                               "tokenizer.ggml.unknown_token_id"))
 add("nemotron-head", classes("Nemotron"), "nemotron", head_dim=24,
-    more=dict(shifted="*norm.weight", exempt=("tokenizer.ggml.padding_token_id", "tokenizer.ggml.unknown_token_id"), not_run="refused", warns="head_dim"))
-add("nemotron-bias", classes("Nemotron"), "nemotron", attention_bias=True, mlp_bias=True)
+    more=dict(NEMOTRON, not_run="refused", warns="head_dim"))
+add("nemotron-bias", classes("Nemotron"), "nemotron", attention_bias=True, mlp_bias=True,
+    more=NEMOTRON)
 T5 = dict(vocab_size=360, d_model=64, d_kv=12, d_ff=80, num_layers=2, num_heads=4,
-          relative_attention_num_buckets=16,
-    more=dict(shifted="*norm.weight", exempt=("tokenizer.ggml.padding_token_id", "tokenizer.ggml.unknown_token_id")))
+          relative_attention_num_buckets=16)
 add("t5-gated", ("T5Config", "T5ForConditionalGeneration"), "t5", base=T5,
     feed_forward_proj="gated-gelu", tie_word_embeddings=False,
     more=dict(not_run="an encoder", added={"decoder_start_token_id": 0}))
@@ -247,10 +259,6 @@ BERT = dict(vocab_size=360, hidden_size=64, num_hidden_layers=2, num_attention_h
 E_ENC = dict(encoder=True, lost=["pooler.*", "cls.*", "lm_head.*", "*position_embeddings.weight"])
 add("bert-types", ("BertConfig", "BertModel"), "bert", base=BERT, type_vocab_size=3,
     layer_norm_eps=1e-6, more=E_ENC)
-add("roberta-mlm", ("RobertaConfig", "RobertaForMaskedLM"), "roberta", base=BERT,
-    type_vocab_size=1, pad_token_id=1, more=E_ENC)
-add("xlm-roberta", ("XLMRobertaConfig", "XLMRobertaModel"), "t5", base=BERT, type_vocab_size=1,
-    pad_token_id=1, more=dict(E_ENC, files={"spiece.model": "sentencepiece.bpe.model"}))
 add("modernbert-more", ("ModernBertConfig", "ModernBertModel"), "modernbert",
     base=dict(BERT, num_hidden_layers=4), local_attention=8, global_attn_every_n_layers=2,
     pad_token_id=0, bos_token_id=None, eos_token_id=None, cls_token_id=1, sep_token_id=2,
@@ -284,3 +292,47 @@ add("bloom-untied", classes("Bloom"), "bloom", base=dict(
     vocab_size=360, hidden_size=64, n_layer=2, n_head=4), tie_word_embeddings=False)
 add("minicpm3", classes("MiniCPM3"), "llama", q_lora_rank=24, kv_lora_rank=16,
     qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=16, num_key_value_heads=4)
+add("mamba2-odd", classes("Mamba2"), "gpt_neox", base=dict(
+    vocab_size=360, hidden_size=64, state_size=16, num_hidden_layers=2, num_heads=8, head_dim=16,
+    n_groups=1, expand=2), tie_word_embeddings=True, more=dict(
+        EXP, not_run="the reference has more tokens than rows",
+        exempt=("tokenizer.ggml.tokens", "tokenizer.ggml.token_type")))
+add("phi-inner", classes("Phi"), "phi", num_key_value_heads=4,
+    more=dict(not_run="refused", warns="intermediate_size"))
+add("falcon-ffn", classes("Falcon"), "falcon-7b", base=FALCON, new_decoder_architecture=True,
+    num_kv_heads=2, ffn_hidden_size=96, more=dict(not_run="refused", warns="ffn_hidden_size"))
+add("ernie4_5_moe-odd", classes("Ernie4_5_Moe"), "ernie4_5", moe_num_experts=4, moe_k=2,
+    moe_intermediate_size=40, moe_num_shared_experts=1, moe_layer_start_index=2,
+    moe_layer_end_index=2, more=dict(not_run="refused", warns="moe_num_shared_experts"))
+add("glm4_moe-plain", classes("Glm4Moe"), "glm4", head_dim=24, moe_intermediate_size=40,
+    n_routed_experts=8, num_experts_per_tok=2, first_k_dense_replace=2, use_qk_norm=False,
+    num_nextn_predict_layers=0, routed_scaling_factor=2.5, norm_topk_prob=False)
+add("mpt-clip", classes("Mpt"), "gpt_neox", pre="mpt",
+    base=dict(vocab_size=360, d_model=64, n_heads=4, n_layers=3, max_seq_len=64),
+    attn_config=dict(clip_qkv=1.0, alibi_bias_max=16))
+add("phimoe-plain", classes("Phimoe"), "phi3", num_local_experts=4, more=dict(
+    added={"original_max_position_embeddings": 256}, not_run="refused", warns="attention_bias"))
+add("minimax_m2-full", classes("MiniMaxM2"), "gpt_oss", pre="minimax-m2", head_dim=16,
+    num_local_experts=4, num_experts_per_tok=2,
+    more=dict(added={"scoring_func": "sigmoid", "rotary_dim": 16}))
+add("afmoe-dense", classes("Afmoe"), "qwen3", head_dim=24, moe_intermediate_size=40,
+    num_experts=4, num_experts_per_tok=2, num_shared_experts=2, num_dense_layers=2,
+    sliding_window=8, num_hidden_layers=4, mup_enabled=False, route_scale=2.0, more=dict(
+        added={"route_norm": True, "score_func": "sigmoid"}, warns="mup_enabled",
+        back_config={"mup_enabled": False}))
+add("hunyuan_v1_dense-alpha", classes("HunYuanDenseV1"), "deepseek_v3", pre="hunyuan-dense",
+    head_dim=24, max_position_embeddings=32768, rope_parameters=dict(
+        rope_type="dynamic", rope_theta=10000.0, alpha=1000.0, factor=1.0))
+add("arcee-yarn", classes("Arcee"), "llama-tied-llama3rope", tie_word_embeddings=True,
+    rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=4.0,
+                         original_max_position_embeddings=64))
+add("arcee-bias", classes("Arcee"), "llama-tied-llama3rope", attention_bias=True, mlp_bias=True,
+    more=dict(not_run="refused", warns="mlp_bias"))
+add("seed_oss-bias", classes("SeedOss"), "qwen3", head_dim=24, attention_out_bias=True,
+    mlp_bias=True, more=dict(not_run="refused", warns="attention_out_bias"))
+add("dbrx-wide", classes("Dbrx"), "olmo2",
+    base=dict(vocab_size=360, d_model=64, n_heads=4, n_layers=2, max_seq_len=128,
+              rope_parameters=dict(rope_type="default", rope_theta=10000.0),
+              attn_config=dict(kv_n_heads=4, clip_qkv=8.0, rope_theta=10000.0),
+              ffn_config=dict(ffn_hidden_size=64, moe_num_experts=4, moe_top_k=1,
+                              hidden_size=64, ffn_act_fn={"name": "silu"})))
