@@ -273,5 +273,41 @@ TEST(Facts, WhatTheRuntimeIgnoresIsAWarningByName) {
   EXPECT_TRUE(warned(gpt2, {{"n_inner", "null"}}).empty());
 }
 
+TEST(Facts, KeysOfAnObjectInsideAreReadAndWritten) {
+  json::Value config = tiny_config(mpt);
+  config.set("attn_config", json::parse(R"({"clip_qkv": 1.5, "alibi_bias_max": 16})", {}));
+  const ModelFacts model = facts_of(mpt, config);
+  EXPECT_EQ(model.facts.real(Fact{"clip_qkv"}), 1.5);
+  const json::Value written = config_from_facts(model, "float32", nullptr);
+  const json::Value* inner = written.find("attn_config");
+  ASSERT_TRUE(inner && inner->is_object());
+  EXPECT_EQ(inner->find("alibi_bias_max")->as_int(), 16);
+  EXPECT_TRUE(inner->find("attn_type"));  // a constant beside it
+  const std::vector<std::string> rest = unmapped_config_keys(mpt, config);
+  EXPECT_EQ(std::count(rest.begin(), rest.end(), "attn_config.clip_qkv"), 0);
+  config.find("attn_config")->set("my_own", 1);
+  const std::vector<std::string> more = unmapped_config_keys(mpt, config);
+  EXPECT_EQ(std::count(more.begin(), more.end(), "attn_config.my_own"), 1);
+}
+
+TEST(Facts, AListOfEqualNumbersIsThatNumber) {
+  json::Value config = tiny_config(hunyuan_moe);
+  config.set("moe_topk", json::Array{2, 2});
+  EXPECT_EQ(facts_of(hunyuan_moe, config).facts.integer(Fact::experts_used), 2);
+  for (const char* list : {"[2, 3]", "[2]", "[]"}) {
+    config.set("moe_topk", json::parse(list, {}));
+    EXPECT_EQ(error_of([&] { facts_of(hunyuan_moe, config); }).code, &codes::config_value) << list;
+  }
+}
+
+// The reference says 4 times the width whatever the width of the MLP is.
+TEST(Facts, ShapesTellWhatAGgufSaysWrong) {
+  const ModelFacts model = facts_of(gpt2, tiny_config(gpt2));
+  const Checkpoint gguf = tiny_checkpoint(tiny_canonical(model), Convention::gguf);
+  EXPECT_EQ(gguf.metadata.find("gpt2.feed_forward_length")->as_int(), 4 * 24);
+  std::vector<Finding> warnings;
+  EXPECT_EQ(facts_from_gguf(gpt2, gguf, nullptr, warnings).facts.integer(Fact::ffn), 20);
+}
+
 }  // namespace
 }  // namespace recast
