@@ -176,6 +176,7 @@ struct Architecture {
   std::string_view text_of;    // model_type values whose text_config is of this family
   bool rope = true;            // has rotary embeddings
   bool rope_by_layer_type = false;     // rope_parameters holds one object per layer type
+  double gguf_mscale = 0.1;    // the yarn_log_multiplier of a mscale_all_dim of 1
   bool gguf_longrope = false;  // the runtime takes long and short factors
   // JSON object: members of rope_parameters with yarn that a GGUF does not hold, as published.
   std::string_view gguf_yarn = "{}";

@@ -11,7 +11,7 @@ std::span<const Architecture* const> all_architectures() {
       &deepseek_v3, &gpt_oss, &llama4, &internlm2, &baichuan, &glm4, &exaone4, &smollm3,
       &ernie4_5, &nemotron, &mamba, &t5, &arcee, &afmoe, &dbrx, &distilbert, &dots1,
       &ernie4_5_moe, &falcon_mamba, &glm, &glm4_moe, &hunyuan_dense, &hunyuan_moe, &mamba2,
-      &minimax_m2, &mpt, &phimoe, &seed_oss};
+      &minimax_m2, &ministral3, &mpt, &phimoe, &seed_oss};
   return table;
 }
 

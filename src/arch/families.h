@@ -11,6 +11,6 @@ extern const Architecture llama, mistral, mixtral, qwen2, qwen2_moe, qwen3, qwen
     granite, granitemoe, granitemoeshared, deepseek_v2, deepseek_v3, gpt_oss, llama4, internlm2,
     baichuan, glm4, exaone4, smollm3, ernie4_5, nemotron, mamba, t5, arcee,
     afmoe, dbrx, distilbert, dots1, ernie4_5_moe, falcon_mamba, glm, glm4_moe, hunyuan_dense,
-    hunyuan_moe, mamba2, minimax_m2, mpt, phimoe, seed_oss;
+    hunyuan_moe, mamba2, minimax_m2, ministral3, mpt, phimoe, seed_oss;
 
 }  // namespace recast

@@ -385,9 +385,9 @@ void write_rope_metadata(const ModelFacts& model, const std::string& prefix, Met
     set_f32("rope.scaling.yarn_attn_factor", rope.attention_factor);
     set_f32("rope.scaling.yarn_beta_fast", rope.beta_fast);
     set_f32("rope.scaling.yarn_beta_slow", rope.beta_slow);
-    // The runtime multiplies the logarithm of the factor by a tenth of it.
+    // The runtime multiplies the logarithm of the factor by it.
     if (rope.mscale_all_dim)
-      set_f32("rope.scaling.yarn_log_multiplier", 0.1 * *rope.mscale_all_dim);
+      set_f32("rope.scaling.yarn_log_multiplier", model.arch->gguf_mscale * *rope.mscale_all_dim);
   } else if (rope.type == "longrope" || model.arch->gguf_original_context) {
     set_original(rope.original_context.value_or(model.facts.integer(Fact::context)));
   }
@@ -428,8 +428,9 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
   }
   if (const auto multiplier = number("rope.scaling.yarn_log_multiplier")) {
     // Both have one value in every model that has them; only this one is stored.
+    const auto one = static_cast<float>(model.arch->gguf_mscale);
     rope.mscale_all_dim =
-        std::stod(fmt::format("{}", static_cast<float>(*multiplier / static_cast<double>(0.1f))));
+        std::stod(fmt::format("{}", static_cast<float>(*multiplier / static_cast<double>(one))));
     rope.mscale = rope.mscale_all_dim;
   }
   if (const auto context = number("rope.scaling.original_context_length"))

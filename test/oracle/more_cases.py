@@ -56,7 +56,6 @@ def named(names):
 
 add("arcee", classes("Arcee"), "llama-tied-llama3rope", head_dim=24)
 add("seed_oss", classes("SeedOss"), "qwen3", head_dim=24)
-add("apertus", classes("Apertus"), "mistral-tekken")
 add("glm", classes("Glm"), "glm4", head_dim=16)
 add("phimoe", classes("Phimoe"), "phi3", num_local_experts=4, attention_bias=True,
     lm_head_bias=True, more=dict(added={"original_max_position_embeddings": 256}))
@@ -99,6 +98,9 @@ add("afmoe", classes("Afmoe"), "qwen3", head_dim=24, moe_intermediate_size=40,
 add("distilbert", classes("DistilBert", "Model"), "bert",
     base=dict(vocab_size=360, dim=64, n_layers=2, n_heads=4, hidden_dim=96,
               max_position_embeddings=64), more=dict(encoder=True))
+add("ministral3", classes("Ministral3"), "mistral-tekken", head_dim=24, rope_parameters=dict(
+    rope_type="yarn", rope_theta=1000000.0, factor=4.0, original_max_position_embeddings=16,
+    beta_fast=32.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1))
 
 # Other configurations of families that the reference data has.
 add("qwen3-bias", classes("Qwen3"), "qwen3", head_dim=24, attention_bias=True,
