@@ -10,6 +10,7 @@
 
 #include "arch/canonical.h"
 #include "arch/facts.h"
+#include "arch/key_tables.h"
 #include "codec/codecs.h"
 #include "tensor/lazy_ops.h"
 
@@ -49,8 +50,16 @@ inline json::Value tiny_config(const Architecture& arch, bool tied = false) {
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
       if (!row.hf.empty() && (arch.rope || row.fact != Fact::rope_theta))
-        config.set(words(row.hf).front(), tiny_value(row, tied));
+        set_member(config, words(row.hf).front(), tiny_value(row, tied));
   return config;
+}
+
+inline void erase_member(json::Value& config, std::string_view path) {
+  const size_t dot = path.find('.');
+  if (dot == std::string_view::npos)
+    config.erase(path);
+  else if (json::Value* inner = config.find(path.substr(0, dot)))
+    erase_member(*inner, path.substr(dot + 1));
 }
 
 inline ModelFacts facts_of(const Architecture& arch, const json::Value& config) {

@@ -177,6 +177,10 @@ struct Architecture {
   bool in_company = false;     // only a part of models of several modalities
   bool rope = true;            // has rotary embeddings
   bool rope_by_layer_type = false;     // rope_parameters holds one object per layer type
+  double gguf_mscale = 0.1;    // the yarn_log_multiplier of a mscale_all_dim of 1
+  bool gguf_longrope = false;  // the runtime takes long and short factors
+  // JSON object: members of rope_parameters with yarn that a GGUF does not hold, as published.
+  std::string_view gguf_yarn = "{}";
   bool gguf_original_context = false;  // written without scaling too; longrope has other names (phi3)
 };
 

@@ -9,7 +9,9 @@ std::span<const Architecture* const> all_architectures() {
       &roberta, &modernbert, &stablelm, &starcoder2, &minicpm, &minicpm3, &olmo, &olmo2, &olmo3,
       &olmoe, &cohere, &cohere2, &granite, &granitemoe, &granitemoeshared, &deepseek_v2,
       &deepseek_v3, &gpt_oss, &llama4, &internlm2, &baichuan, &glm4, &exaone4, &smollm3,
-      &ernie4_5, &nemotron, &mamba, &t5};
+      &ernie4_5, &nemotron, &mamba, &t5, &arcee, &afmoe, &dbrx, &distilbert, &dots1,
+      &ernie4_5_moe, &falcon_mamba, &glm, &glm4_moe, &hunyuan_dense, &hunyuan_moe, &mamba2,
+      &minimax_m2, &ministral3, &mpt, &phimoe, &seed_oss};
   return table;
 }
 

@@ -125,6 +125,27 @@ inline constexpr TensorRow fused_experts[] = {
     {Role::expert_down, {"model.layers.{}.mlp.experts.down_proj", nullptr, ""},
      {"blk.{}.ffn_down.{e}"}, {Dim::experts, Dim::hidden, Dim::expert_ffn}, moe},
 };
+// Added to the scores when experts are chosen, not to their weights (DeepSeek V3).
+inline constexpr TensorRow correction_bias[] = {
+    {Role::router_bias, {"model.layers.{}.mlp.gate", nullptr, ".e_score_correction_bias"},
+     {"blk.{}.exp_probs_b", nullptr, ".bias"}, {Dim::experts}, moe},
+};
+// Experts that every token takes, in one matrix.
+inline constexpr Fact shared_count{"n_shared_experts"};
+inline constexpr Dim shared_rows{shared_count, [](const ModelFacts& m) {
+  return m.facts.integer(shared_count) * m.facts.integer(Fact::expert_ffn);
+}};
+inline constexpr Needed with_shared{true, [](const ModelFacts& m, int layer) {
+  return has_experts(m, layer) && m.facts.integer(shared_count) > 0;
+}};
+inline constexpr TensorRow shared_experts[] = {
+    {Role::shared_gate, {"model.layers.{}.mlp.shared_experts.gate_proj"},
+     {"blk.{}.ffn_gate_shexp"}, {shared_rows, Dim::hidden}, with_shared},
+    {Role::shared_up, {"model.layers.{}.mlp.shared_experts.up_proj"}, {"blk.{}.ffn_up_shexp"},
+     {shared_rows, Dim::hidden}, with_shared},
+    {Role::shared_down, {"model.layers.{}.mlp.shared_experts.down_proj"},
+     {"blk.{}.ffn_down_shexp"}, {Dim::hidden, shared_rows}, with_shared},
+};
 inline constexpr TensorRow dense_ffn[] = {
     {Role::ffn_gate, {"model.layers.{}.mlp.gate_proj"}, {"blk.{}.ffn_gate"},
      {Dim::ffn, Dim::hidden}, dense},
@@ -208,6 +229,10 @@ inline bool has_window_period(const ModelFacts& m, int64_t n) {
   return true;
 }
 
+inline constexpr GgufLimit needs_own_head = {
+    GgufLimit::Kind::unloadable, "tie_word_embeddings", "needs a head of its own",
+    [](const ModelFacts& m) { return m.facts.flag(Fact::tied); }};
+
 // Keys that are computed for a GGUF.
 inline std::optional<MetaValue> u32(int64_t value) {
   return MetaValue::u32(static_cast<uint32_t>(value));
@@ -222,6 +247,9 @@ inline constexpr GgufKey head_dim_keys[] = {
     {"attention.value_length",
      [](const ModelFacts& m) { return u32(m.facts.integer(Fact::head_dim)); }},
 };
+inline constexpr GgufLimit needs_usual_head_dim = {
+    GgufLimit::Kind::unloadable, "head_dim", "takes the width by the count of heads",
+    [](const ModelFacts& m) { return !has_usual_head_dim(m); }};
 // For runtimes that compute the head width where it is the usual one.
 inline constexpr GgufKey unusual_head_dim_keys[] = {
     {"attention.key_length",
@@ -236,6 +264,41 @@ inline constexpr GgufKey unusual_head_dim_keys[] = {
 inline constexpr GgufKey rope_dimension_key[] = {
     {"rope.dimension_count", [](const ModelFacts& m) { return u32(rope_dimensions(m)); }},
 };
+// What the runtime takes, and the reference says, whatever the width of the MLP is.
+inline constexpr GgufKey four_hidden_key[] = {
+    {"feed_forward_length",
+     [](const ModelFacts& m) { return u32(4 * m.facts.integer(Fact::hidden)); }},
+};
+// Head widths by the count of heads: what some runtimes and the reference take for rotary
+// dimensions even where heads have a width of their own.
+inline double usual_head_dim(const ModelFacts& m) {
+  const int64_t heads = m.facts.integer(Fact::heads);
+  return heads > 0 ? static_cast<double>(m.facts.integer(Fact::hidden) / heads) : 1.0;
+}
+inline constexpr Conversion share_of_usual_width = {
+    [](double n, const ModelFacts& m) { return static_cast<double>(
+          static_cast<int64_t>(n * usual_head_dim(m))); },
+    [](double n, const ModelFacts& m) { return n / usual_head_dim(m); }};
+inline constexpr GgufKey usual_rope_dimension_key[] = {
+    {"rope.dimension_count",
+     [](const ModelFacts& m) {
+       const double share =
+           m.facts.has(Fact::partial_rotary) ? m.facts.real(Fact::partial_rotary) : 1.0;
+       return u32(static_cast<int64_t>(share * usual_head_dim(m)));
+     }},
+};
+// Heads and the width of one, by the rows of a projection.
+inline constexpr Conversion rows_of_heads = {
+    [](double n, const ModelFacts& m) {
+      return n * static_cast<double>(m.facts.integer(Fact::heads));
+    },
+    [](double n, const ModelFacts& m) {
+      const int64_t heads = m.facts.integer(Fact::heads);
+      return heads > 0 ? n / static_cast<double>(heads) : 0.0;
+    }};
+inline constexpr Conversion rows_of_usual_heads = {
+    [](double n, const ModelFacts& m) { return n * usual_head_dim(m); },
+    [](double n, const ModelFacts& m) { return n / usual_head_dim(m); }};
 inline constexpr GgufKey no_rope_scaling_key[] = {
     {"rope.scaling.type",
      [](const ModelFacts&) { return std::optional(MetaValue::string("none")); }},

@@ -37,7 +37,8 @@ constexpr KeyRow cohere2_keys[] = {
      "attention.sliding_window"},
     {Fact::window_layers, "layer_types sliding_window_pattern _sliding_window_pattern",
      KeyKind::layer_types, "=period:4", ""},
-    {Fact::partial_rotary, "rotary_pct partial_rotary_factor", KeyKind::real, "1.0", ""},
+    {Fact::partial_rotary, "rotary_pct partial_rotary_factor", KeyKind::real, "1.0",
+     "rope.dimension_count", &blocks::share_of_usual_width, false},
 };
 constexpr std::string_view constants =
     R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
@@ -80,7 +81,8 @@ const Architecture cohere2 = {
     .keys = {context, blocks::kv_heads_default_heads, blocks::head_dim_default_hidden,
              cohere2_keys, blocks::attention_bias, blocks::layer_norm, blocks::rope_base,
              blocks::tied},
-    .gguf_keys = {blocks::head_dim_keys, blocks::rope_dimension_key, blocks::vocab_size_key,
+    .gguf_keys = {blocks::head_dim_keys, blocks::usual_rope_dimension_key,
+                  blocks::vocab_size_key,
                   blocks::no_rope_scaling_key},
     .settle = settle,
     .constants = constants,
@@ -88,6 +90,7 @@ const Architecture cohere2 = {
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
     .limits = {{GgufLimit::Kind::unloadable, "attention_bias", "has no biases of attention",
                 is_biased},
+               blocks::needs_usual_head_dim,
                {GgufLimit::Kind::ignored, "layer_types", "has no window on every fourth layer",
                 [](const ModelFacts& m) { return !blocks::has_window_period(m, 4); }}},
     .dropped = ".rotary_emb.inv_freq",

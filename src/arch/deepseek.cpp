@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "arch/blocks.h"
 #include "arch/families.h"
 
@@ -8,7 +10,7 @@ namespace recast {
 namespace {
 
 constexpr Fact q_rank{"q_lora_rank"}, kv_rank{"kv_lora_rank"}, nope{"qk_nope_head_dim"},
-    value_dim{"v_head_dim"}, shared_count{"n_shared_experts"}, groups{"n_group"},
+    value_dim{"v_head_dim"}, groups{"n_group"},
     groups_used{"topk_group"}, scale{"routed_scaling_factor"}, norm_topk{"norm_topk_prob"},
     scoring{"scoring_func"}, topk{"topk_method"}, interleave{"rope_interleave"};
 
@@ -25,16 +27,10 @@ constexpr Dim kv_a_rows{kv_rank,
 constexpr Dim values{value_dim, [](const ModelFacts& m) {
   return m.facts.integer(Fact::heads) * m.facts.integer(value_dim);
 }};
-constexpr Dim shared_rows{shared_count, [](const ModelFacts& m) {
-  return m.facts.integer(shared_count) * m.facts.integer(Fact::expert_ffn);
-}};
 constexpr Needed low_rank_q{true,
                             [](const ModelFacts& m, int) { return m.facts.integer(q_rank) > 0; }};
 constexpr Needed plain_q{true,
                          [](const ModelFacts& m, int) { return m.facts.integer(q_rank) == 0; }};
-constexpr Needed shared{true, [](const ModelFacts& m, int layer) {
-  return blocks::has_experts(m, layer) && m.facts.integer(shared_count) > 0;
-}};
 
 constexpr Cell kv_b{"model.layers.{}.self_attn.kv_b_proj", nullptr, ".weight", ".bias", Form::flat};
 constexpr TensorRow attention[] = {
@@ -62,19 +58,6 @@ constexpr TensorRow old_attention[] = {
     {Role::attn_k_b, {""}, old_kv_b, {Dim::heads, nope_dim, kv_rank_dim}},
     {Role::attn_v_b, {""}, old_kv_b, {Dim::heads, value, kv_rank_dim}},
 };
-constexpr TensorRow shared_experts[] = {
-    {Role::shared_gate, {"model.layers.{}.mlp.shared_experts.gate_proj"},
-     {"blk.{}.ffn_gate_shexp"}, {shared_rows, Dim::hidden}, shared},
-    {Role::shared_up, {"model.layers.{}.mlp.shared_experts.up_proj"}, {"blk.{}.ffn_up_shexp"},
-     {shared_rows, Dim::hidden}, shared},
-    {Role::shared_down, {"model.layers.{}.mlp.shared_experts.down_proj"},
-     {"blk.{}.ffn_down_shexp"}, {Dim::hidden, shared_rows}, shared},
-};
-constexpr TensorRow v3_router[] = {
-    {Role::router_bias, {"model.layers.{}.mlp.gate", nullptr, ".e_score_correction_bias"},
-     {"blk.{}.exp_probs_b", nullptr, ".bias"}, {Dim::experts}, blocks::moe},
-};
-
 constexpr Conversion with_rope_part = {
     [](double n, const ModelFacts& m) { return n + static_cast<double>(rope_part(m)); },
     [](double n, const ModelFacts& m) { return n - static_cast<double>(rope_part(m)); }};
@@ -88,14 +71,18 @@ constexpr KeyRow keys[] = {
     {q_rank, "q_lora_rank", KeyKind::optional_integer, "1536", "attention.q_lora_rank"},
     {kv_rank, "kv_lora_rank", KeyKind::integer, "512", "attention.kv_lora_rank"},
     {Fact::experts_used, "num_experts_per_tok", KeyKind::integer, "8", "expert_used_count"},
-    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false", "?blk.*.attn_kv_a_mqa.bias"},
     {Fact::mtp_layers, "num_nextn_predict_layers num_mtp_layers", KeyKind::count, "0", ""},
+};
+constexpr KeyRow latent_bias[] = {
+    {Fact::attention_bias, "attention_bias", KeyKind::flag, "false",
+     "?blk.*.attn_kv_a_mqa.bias"},
 };
 constexpr KeyRow v2_keys[] = {
     {Fact::experts, "n_routed_experts", KeyKind::optional_integer, "64", "expert_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "1407",
      "expert_feed_forward_length"},
-    {shared_count, "n_shared_experts", KeyKind::optional_integer, "2", "expert_shared_count"},
+    {blocks::shared_count, "n_shared_experts", KeyKind::optional_integer, "2",
+     "expert_shared_count"},
     {blocks::first_dense, "first_k_dense_replace", KeyKind::count, "0",
      "leading_dense_block_count"},
     {groups, "n_group", KeyKind::optional_integer, "null", "expert_group_count"},
@@ -116,7 +103,8 @@ constexpr KeyRow v3_keys[] = {
     {Fact::experts, "n_routed_experts", KeyKind::optional_integer, "256", "expert_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "2048",
      "expert_feed_forward_length"},
-    {shared_count, "n_shared_experts", KeyKind::optional_integer, "1", "expert_shared_count"},
+    {blocks::shared_count, "n_shared_experts", KeyKind::optional_integer, "1",
+     "expert_shared_count"},
     {blocks::first_dense, "first_k_dense_replace", KeyKind::count, "3",
      "leading_dense_block_count"},
     {groups, "n_group", KeyKind::optional_integer, "8", "expert_group_count"},
@@ -135,7 +123,15 @@ constexpr GgufKey gguf_keys[] = {
     {"expert_gating_func",
      [](const ModelFacts& m) { return blocks::u32(m.facts.text(scoring) == "sigmoid" ? 2 : 1); }},
 };
+// Files of the time before the key for the gating.
+bool has_correction_bias(const Checkpoint& source) {
+  return std::any_of(source.tensors.begin(), source.tensors.end(), [](const Tensor& tensor) {
+    return tensor.name.ends_with(".exp_probs_b.bias");
+  });
+}
 const std::vector<GgufLimit> limits = {
+    {GgufLimit::Kind::unloadable, "attention_bias", "has no biases of attention",
+     [](const ModelFacts& m) { return m.facts.flag(Fact::attention_bias); }},
     {GgufLimit::Kind::unloadable, "q_lora_rank",
      "takes a model without it only with 26 or 27 layers",
      [](const ModelFacts& m) {
@@ -154,9 +150,10 @@ const Architecture deepseek_v2 = {
     .classes = "DeepseekV2ForCausalLM DeepseekV2Model",
     .gguf = "deepseek2",
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
-                blocks::dense_ffn, blocks::router, blocks::experts, shared_experts, blocks::head},
+                blocks::dense_ffn, blocks::router, blocks::experts,
+                blocks::shared_experts, blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
-    .keys = {blocks::decoder_keys, keys, v2_keys, blocks::rms_norm,
+    .keys = {blocks::decoder_keys, keys, v2_keys, latent_bias, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::vocab_size_key},
     .settle = settle_v2,
@@ -175,13 +172,14 @@ const Architecture deepseek_v3 = {
     .gguf = "deepseek2",
     .gguf_matches = [](const Checkpoint& source) {
       const MetaValue* gating = source.metadata.find("deepseek2.expert_gating_func");
-      return gating && gating->as_int() == 2;
+      return (gating && gating->as_int() == 2) || has_correction_bias(source);
     },
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, attention,
-                blocks::dense_ffn, blocks::router, v3_router, blocks::experts, shared_experts,
+                blocks::dense_ffn, blocks::router, blocks::correction_bias, blocks::experts,
+                blocks::shared_experts,
                 blocks::head},
     .also_read = {blocks::fused_experts, old_attention},
-    .keys = {blocks::decoder_keys, keys, v3_keys, blocks::rms_norm,
+    .keys = {blocks::decoder_keys, keys, v3_keys, latent_bias, blocks::rms_norm,
              blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::vocab_size_key},
     .settle = blocks::settle_first_dense,

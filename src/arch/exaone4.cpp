@@ -39,7 +39,8 @@ const Architecture exaone4 = {
                      "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
-    .limits = {{GgufLimit::Kind::ignored, "sliding_window",
+    .limits = {blocks::needs_usual_head_dim,
+               {GgufLimit::Kind::ignored, "sliding_window",
                 "knows the windows only of models with 64 layers",
                 [](const ModelFacts& m) {
                   return m.facts.integer(Fact::sliding_window) > 0 &&

@@ -32,11 +32,27 @@ std::string key_spelling(const Architecture& arch, Fact fact, Convention convent
   return fmt::format("{}.{}", arch.gguf, row->gguf);
 }
 
+const json::Value* member(const json::Value& config, std::string_view path) {
+  const size_t dot = path.find('.');
+  const json::Value* value = config.find(path.substr(0, dot));
+  if (dot == std::string_view::npos || !value) return value;
+  return value->is_object() ? member(*value, path.substr(dot + 1)) : nullptr;
+}
+
+void set_member(json::Value& config, std::string_view path, json::Value value) {
+  const size_t dot = path.find('.');
+  if (dot == std::string_view::npos) return config.set(path, std::move(value));
+  const std::string_view key = path.substr(0, dot);
+  if (const json::Value* inner = config.find(key); !inner || !inner->is_object())
+    config.set(key, json::Object{});
+  set_member(*config.find(key), path.substr(dot + 1), std::move(value));
+}
+
 const json::Value* spelled(const json::Value& config, const KeyRow& row) {
   const bool may_be_null =
       row.kind == KeyKind::optional_integer || row.kind == KeyKind::optional_real;
   for (const std::string_view key : words(row.hf)) {
-    const json::Value* value = config.find(key);
+    const json::Value* value = member(config, key);
     if (value && (!value->is_null() || may_be_null)) return value;
   }
   return nullptr;
@@ -97,10 +113,13 @@ std::optional<Facts::Number> fallback_value(const KeyRow& row, const Facts& fact
                      facts.integer(Fact::layers));
   for (const Derived& d : derived)
     if (row.fallback == d.rule) return d.value(facts);
+  if (row.fallback == same_as_theta) return facts.real(Fact::rope_theta);
   const json::Value value = json::parse(row.fallback, {});
   if (const auto b = value.as_bool()) return *b;
   if (value.is_null()) {
-    if (row.kind == KeyKind::optional_real || row.kind == KeyKind::text) return std::nullopt;
+    if (row.kind == KeyKind::optional_real || row.kind == KeyKind::text ||
+        row.kind == KeyKind::flag)
+      return std::nullopt;
     return int64_t{0};
   }
   if (row.kind == KeyKind::real || row.kind == KeyKind::optional_real)
@@ -146,10 +165,21 @@ class Reader {
         if (value.is_null()) return model_.facts.set(row.fact, int64_t{0});
         [[fallthrough]];
       case KeyKind::integer:
-      case KeyKind::count:
-        want(value.as_int().has_value(), "an integer");
-        return take_integer(row, *value.as_int());
+      case KeyKind::count: {
+        const auto number = same_in_every_layer(value);
+        want(number.has_value(), "an integer");
+        return take_integer(row, *number);
+      }
     }
+  }
+
+  // An integer, or a list of one a layer that are all the same (Hunyuan).
+  std::optional<int64_t> same_in_every_layer(const json::Value& value) const {
+    const json::Array* list = value.as_array();
+    if (!list || list->empty() || list->size() != layers()) return value.as_int();
+    for (const json::Value& item : *list)
+      if (!(item == list->front())) return std::nullopt;
+    return list->front().as_int();
   }
 
   void take_meta(const KeyRow& row, const MetaValue& value) {
@@ -172,13 +202,23 @@ class Reader {
       case KeyKind::layer_indices: return layers() ? take_layer_list(row, value) : void();
       case KeyKind::integer:
       case KeyKind::count:
-      case KeyKind::optional_integer:
-        want(value.as_int().has_value(), "an integer");
+      case KeyKind::optional_integer: {
+        const auto number = whole(value);
+        want(number.has_value(), "an integer");
         return take_integer(row, row.conversion
                                      ? std::llround(row.conversion->from_gguf(
-                                           static_cast<double>(*value.as_int()), model_))
-                                     : *value.as_int());
+                                           static_cast<double>(*number), model_))
+                                     : *number);
+      }
     }
+  }
+
+  // An integer, also one stored as a float (max_alibi_bias).
+  static std::optional<int64_t> whole(const MetaValue& value) {
+    if (const auto integer = value.as_int()) return integer;
+    const auto number = value.as_double();
+    if (!number || *number != std::floor(*number) || std::abs(*number) > 1e15) return std::nullopt;
+    return static_cast<int64_t>(*number);
   }
 
   void take_fallback(const KeyRow& row) {
@@ -353,6 +393,15 @@ std::optional<Facts::Number> from_tensors(std::string_view rule, const Checkpoin
   return tensor->shape()[axis];
 }
 
+// An extent by the row's conversion; for a flag, whether it is then other than 0.
+Facts::Number converted(const KeyRow& row, const Facts::Number& found, const ModelFacts& model) {
+  const int64_t* extent = row.conversion ? std::get_if<int64_t>(&found) : nullptr;
+  if (!extent) return found;
+  const double value = row.conversion->from_gguf(static_cast<double>(*extent), model);
+  if (row.kind == KeyKind::flag) return value != 0;
+  return static_cast<int64_t>(std::llround(value));
+}
+
 }  // namespace
 
 ModelFacts facts_from_config(const Architecture& arch, const json::Value& config,
@@ -405,13 +454,16 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
     if (value) {
       reader.take_meta(row, *value);
     } else if (const auto found = by_tensors ? from_tensors(row.gguf, source) : std::nullopt) {
-      model.facts.set(row.fact, *found);
+      model.facts.set(row.fact, converted(row, *found, model));
     } else if (row.fact == Fact::vocab && by_tensors) {
       fail(codes::tensor_missing, {.where = tensor_where("token_embd.weight"),
                                    .found = source.tensors.empty()
                                                 ? "no tensor at all"
                                                 : fmt::format("{} tensors", source.tensors.size())});
-    } else if (row.kind == KeyKind::optional_integer) {
+    } else if (row.kind == KeyKind::flag && !row.gguf.empty()) {
+      model.facts.set(row.fact, false);  // the runtime's own default
+    } else if (row.kind == KeyKind::optional_integer ||
+               (row.kind == KeyKind::count && !row.gguf.empty())) {
       model.facts.set(row.fact, int64_t{0});
     } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {
       model.facts.set(row.fact, *reader.turned_share(source.metadata, prefix));

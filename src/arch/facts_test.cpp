@@ -15,7 +15,7 @@ json::Value least_config(const Architecture& arch) {
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
       if (row.fallback.empty())
-        config.set(words(row.hf).front(), row.fact == Fact::heads ? json::Value(32)
+        set_member(config, words(row.hf).front(), row.fact == Fact::heads ? json::Value(32)
                                           : row.fact == Fact::hidden
                                               ? json::Value(256)
                                               : tiny_value(row, false));
@@ -31,8 +31,8 @@ TEST(Facts, EveryFamilyReadsEverySpelling) {
           SCOPED_TRACE(std::string(arch->name) + " " + std::string(spelling));
           json::Value config = tiny_config(*arch, true);
           const Facts first = facts_of(*arch, config).facts;
-          config.erase(words(row.hf).front());
-          config.set(spelling, tiny_value(row, true));
+          erase_member(config, words(row.hf).front());
+          set_member(config, spelling, tiny_value(row, true));
           const Facts facts = facts_of(*arch, config).facts;
           ASSERT_TRUE(facts.has(row.fact));
           EXPECT_TRUE(*facts.find(row.fact) == *first.find(row.fact));
@@ -66,7 +66,7 @@ TEST(Facts, WhatIsAbsentOrNullHasTheClassDefault) {
           for (const KeyRow& row : group)
             if (!row.fallback.empty() && !row.hf.empty() &&
                 row.kind != KeyKind::optional_integer && row.kind != KeyKind::optional_real)
-              config.set(words(row.hf).front(), nullptr);
+              set_member(config, words(row.hf).front(), nullptr);
       const Facts facts = facts_of(*arch, config).facts;
       for (const auto& group : arch->keys)
         for (const KeyRow& row : group) {
@@ -107,7 +107,7 @@ TEST(Facts, EachMissingKeyIsNamedAndAllAtOnce) {
       for (const KeyRow& row : group) {
         if (!row.fallback.empty()) continue;
         json::Value config = tiny_config(*arch);
-        for (const std::string_view spelling : words(row.hf)) config.erase(spelling);
+        for (const std::string_view spelling : words(row.hf)) erase_member(config, spelling);
         const Error error = error_of([&] { facts_of(*arch, config); });
         ASSERT_EQ(error.code, &codes::config_key_missing) << row.hf;
         EXPECT_EQ(error.where, key_where(words(row.hf).front()));
@@ -152,7 +152,7 @@ TEST(Facts, AValueOfTheWrongSortIsRefusedForEveryKey) {
           const bool sound = is_sound(row, text);
           if (sound) continue;
           json::Value config = tiny_config(*arch);
-          config.set(words(row.hf).front(), value);
+          set_member(config, words(row.hf).front(), value);
           SCOPED_TRACE(std::string(arch->name) + " " + std::string(row.hf) + " " +
                        std::string(text));
           const Error error = error_of([&] { facts_of(*arch, config); });
@@ -302,6 +302,42 @@ TEST(Facts, WhatTheRuntimeIgnoresIsAWarningByName) {
             one("runtime_ignores", "rope_scaling"));
   EXPECT_EQ(warned(gpt2, {}), one("runtime_refuses", "n_inner"));
   EXPECT_TRUE(warned(gpt2, {{"n_inner", "null"}}).empty());
+}
+
+TEST(Facts, KeysOfAnObjectInsideAreReadAndWritten) {
+  json::Value config = tiny_config(mpt);
+  config.set("attn_config", json::parse(R"({"clip_qkv": 1.5, "alibi_bias_max": 16})", {}));
+  const ModelFacts model = facts_of(mpt, config);
+  EXPECT_EQ(model.facts.real(Fact{"clip_qkv"}), 1.5);
+  const json::Value written = config_from_facts(model, "float32", nullptr);
+  const json::Value* inner = written.find("attn_config");
+  ASSERT_TRUE(inner && inner->is_object());
+  EXPECT_EQ(inner->find("alibi_bias_max")->as_int(), 16);
+  EXPECT_TRUE(inner->find("attn_type"));  // a constant beside it
+  const std::vector<std::string> rest = unmapped_config_keys(mpt, config);
+  EXPECT_EQ(std::count(rest.begin(), rest.end(), "attn_config.clip_qkv"), 0);
+  config.find("attn_config")->set("my_own", 1);
+  const std::vector<std::string> more = unmapped_config_keys(mpt, config);
+  EXPECT_EQ(std::count(more.begin(), more.end(), "attn_config.my_own"), 1);
+}
+
+TEST(Facts, AListOfEqualNumbersIsThatNumber) {
+  json::Value config = tiny_config(hunyuan_moe);
+  config.set("moe_topk", json::Array{2, 2});
+  EXPECT_EQ(facts_of(hunyuan_moe, config).facts.integer(Fact::experts_used), 2);
+  for (const char* list : {"[2, 3]", "[2]", "[]"}) {
+    config.set("moe_topk", json::parse(list, {}));
+    EXPECT_EQ(error_of([&] { facts_of(hunyuan_moe, config); }).code, &codes::config_value) << list;
+  }
+}
+
+// The reference says 4 times the width whatever the width of the MLP is.
+TEST(Facts, ShapesTellWhatAGgufSaysWrong) {
+  const ModelFacts model = facts_of(gpt2, tiny_config(gpt2));
+  const Checkpoint gguf = tiny_checkpoint(tiny_canonical(model), Convention::gguf);
+  EXPECT_EQ(gguf.metadata.find("gpt2.feed_forward_length")->as_int(), 4 * 24);
+  std::vector<Finding> warnings;
+  EXPECT_EQ(facts_from_gguf(gpt2, gguf, nullptr, warnings).facts.integer(Fact::ffn), 20);
 }
 
 }  // namespace

@@ -103,11 +103,16 @@ json::Value number_of(const KeyRow& row, const Facts& facts) {
   return facts.integer(row.fact);
 }
 
-// Members of `constants` that the config does not have.
-void add_constants(const Architecture& arch, json::Value& config) {
-  const json::Value constants = json::parse(arch.constants, {});
+// Members of `constants` that the config does not have, those of objects inside too.
+void add_missing(const json::Value& constants, json::Value& config) {
   for (const auto& [key, value] : *constants.as_object())
-    if (!config.find(key)) config.set(key, value);
+    if (json::Value* own = config.find(key); !own)
+      config.set(key, value);
+    else if (own->is_object() && value.is_object())
+      add_missing(value, *own);
+}
+void add_constants(const Architecture& arch, json::Value& config) {
+  add_missing(json::parse(arch.constants, {}), config);
 }
 
 void set_dtype(json::Value& config, std::string_view dtype) {
@@ -119,6 +124,8 @@ void set_dtype(json::Value& config, std::string_view dtype) {
 void sort_members(json::Value& config) {
   std::sort(config.as_object()->begin(), config.as_object()->end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [key, value] : *config.as_object())
+    if (value.is_object()) sort_members(value);
 }
 
 }  // namespace
@@ -132,7 +139,7 @@ json::Value config_from_facts(const ModelFacts& model, std::string_view dtype,
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
       if (!row.hf.empty() && !is_rope_fact(row.fact) && model.facts.has(row.fact))
-        config.set(words(row.hf).front(), number_of(row, model.facts));
+        set_member(config, words(row.hf).front(), number_of(row, model.facts));
   write_rope_config(model, config);
   add_constants(arch, config);
   set_dtype(config, dtype);
@@ -154,7 +161,7 @@ json::Value complete_config(json::Value config, const ModelFacts& model, std::st
     for (const KeyRow& row : group)
       if (!row.hf.empty() && !is_rope_fact(row.fact) && model.facts.has(row.fact) &&
           !spelled(config, row))
-        config.set(words(row.hf).front(), number_of(row, model.facts));
+        set_member(config, words(row.hf).front(), number_of(row, model.facts));
   add_constants(*model.arch, config);
   set_dtype(config, dtype);
   return config;
@@ -171,19 +178,23 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
                                        .file = file}));
   };
   for (const IgnoredByGguf& row : arch.ignored) {
-    const json::Value* value = config.find(row.key);
+    const json::Value* value = member(config, row.key);
     const json::Value absent =
         row.key == "sliding_window" && model.facts.has(Fact::sliding_window)
             ? number_of(*find_key(arch, Fact::sliding_window), model.facts)
             : json::Value(nullptr);
     const std::string text = json::write(value ? *value : absent);
     const json::Value constants = json::parse(arch.constants, {});
-    if (!value && constants.find(row.key)) continue;  // the class default is what llama.cpp does
+    if (!value && member(constants, row.key)) continue;  // the class default is what llama.cpp does
     if (!has_word(row.harmless, text)) warn(codes::runtime_ignores, row.key, text, std::string(row.what));
   }
   const Rope& rope = model.rope;
-  if (rope.type == "dynamic")
+  const bool has_alpha = std::any_of(rope.unknown.begin(), rope.unknown.end(),
+                                     [](const auto& member) { return member.first == "alpha"; });
+  if (rope.type == "dynamic" && !has_alpha)
     warn(codes::runtime_ignores, "rope_scaling", "dynamic", "does not scale the positions");
+  if (rope.type == "longrope" && !arch.gguf_longrope)
+    warn(codes::runtime_ignores, "rope_scaling", "longrope", "does not scale the positions");
   if (rope.type == "yarn" && rope.attention_factor)
     warn(codes::runtime_ignores, "attention_factor", fmt::format("{}", *rope.attention_factor),
          "computes it from the factor");
@@ -192,7 +203,7 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
       warn(codes::runtime_ignores, key, "false", "rounds the bounds of yarn");
   for (const GgufLimit& limit : arch.limits) {
     if (!limit.applies(model)) continue;
-    const json::Value* value = config.find(limit.key);
+    const json::Value* value = member(config, limit.key);
     const std::string found = value ? json::write(*value) : "the class default";
     if (limit.kind == GgufLimit::Kind::refused)
       fail(codes::gguf_cannot_say, {.where = key_where(limit.key),
@@ -204,23 +215,39 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
   }
 }
 
-std::vector<std::string> unmapped_config_keys(const Architecture& arch,
-                                              const json::Value& config) {
+namespace {
+
+// Whether a row that GGUF holds has this key, or one inside it.
+bool has_row(const Architecture& arch, const std::string& path, bool inside) {
+  for (const auto& group : arch.keys)
+    for (const KeyRow& row : group)
+      for (const std::string_view key : words(row.hf))
+        if (inside ? key.starts_with(path + ".") : !row.gguf.empty() && key == path) return true;
+  return false;
+}
+
+void add_unmapped(const Architecture& arch, const json::Value& config, const std::string& prefix,
+                  std::vector<std::string>& out) {
   // Keys that the tokenizer, the writer or rope.cpp accounts for.
   static constexpr std::string_view handled =
       "architectures model_type dtype torch_dtype rope_parameters rope_theta rope_scaling "
       "partial_rotary_factor original_max_position_embeddings bos_token_id eos_token_id "
       "pad_token_id _name_or_path transformers_version";
-  std::vector<std::string> out;
-  const json::Object* members = config.as_object();
-  if (!members) return out;
-  for (const auto& [key, value] : *members) {
-    bool known = has_word(handled, key);
-    for (const auto& group : arch.keys)
-      for (const KeyRow& row : group)
-        known = known || (!row.gguf.empty() && has_word(row.hf, key));
-    if (!known) out.push_back(key);
+  for (const auto& [key, value] : *config.as_object()) {
+    const std::string path = prefix + key;
+    if (value.is_object() && has_row(arch, path, true))
+      add_unmapped(arch, value, path + ".", out);
+    else if (!has_word(handled, path) && !has_row(arch, path, false))
+      out.push_back(path);
   }
+}
+
+}  // namespace
+
+std::vector<std::string> unmapped_config_keys(const Architecture& arch,
+                                              const json::Value& config) {
+  std::vector<std::string> out;
+  if (config.is_object()) add_unmapped(arch, config, "", out);
   return out;
 }
 

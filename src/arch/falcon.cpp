@@ -11,7 +11,7 @@ namespace {
 
 constexpr Fact multi_query{"multi_query"}, new_decoder{"new_decoder_architecture"},
     parallel{"parallel_attn"}, alibi{"alibi"}, norms_in_parallel{"num_ln_in_parallel_attn"},
-    bias{"bias"};
+    bias{"bias"}, kv_in_gguf{"kv_heads_in_gguf"};
 
 bool has_two_norms(const ModelFacts& m, int) {
   return m.facts.flag(new_decoder) && m.facts.integer(norms_in_parallel) != 1;
@@ -53,10 +53,11 @@ constexpr KeyRow keys[] = {
     {Fact::context, "max_position_embeddings", KeyKind::integer, "2048", "context_length", nullptr,
      false},
     {Fact::hidden, "hidden_size n_embed", KeyKind::integer, "", "embedding_length"},
-    {Fact::ffn, "ffn_hidden_size", KeyKind::integer, four_hidden, "feed_forward_length"},
+    {Fact::ffn, "ffn_hidden_size", KeyKind::integer, four_hidden, "#blk.0.ffn_up.weight:0"},
     {Fact::heads, "num_attention_heads n_head", KeyKind::integer, "", "attention.head_count"},
     {Fact::kv_heads, "num_kv_heads n_head_kv", KeyKind::integer, from_heads,
      "attention.head_count_kv"},
+    {kv_in_gguf, "", KeyKind::count, "0", "attention.head_count_kv", nullptr, false},
     {Fact::vocab, "vocab_size", KeyKind::integer, "", "#token_embd.weight:0"},
     {Fact::head_dim, "", KeyKind::integer, from_hidden, ""},
     {Fact::norm_eps, "layer_norm_epsilon", KeyKind::real, "1e-05", "attention.layer_norm_epsilon"},
@@ -67,9 +68,20 @@ constexpr KeyRow keys[] = {
     {alibi, "alibi", KeyKind::flag, "false", ""},
     {bias, "bias", KeyKind::flag, "false", "?blk.*.attn_qkv.bias"},
 };
+// A GGUF counts the key heads, by which the kinds are told apart; a layer of the new kind may have
+// one norm like the first models.
+void settle_gguf(Facts& f) {
+  const int64_t kv = f.integer(kv_in_gguf);
+  f.set(multi_query, kv == 1);
+  if (kv == 1 || kv == f.integer(Fact::heads) || f.flag(new_decoder)) return;
+  f.set(new_decoder, true);
+  f.set(norms_in_parallel, int64_t{1});
+}
 // The first models count heads although they share one key head.
 void settle(ModelFacts& model) {
   Facts& f = model.facts;
+  if (f.integer(kv_in_gguf) > 0) settle_gguf(f);
+  f.set(kv_in_gguf, int64_t{0});
   if (f.flag(new_decoder)) return;
   if (f.integer(Fact::kv_heads) != 1 && f.flag(multi_query)) f.set(Fact::kv_heads, int64_t{1});
   if (!f.flag(multi_query)) f.set(Fact::kv_heads, f.integer(Fact::heads));
@@ -93,12 +105,14 @@ const Architecture falcon = {
     .gguf = "falcon",
     .tensors = {tensors},
     .keys = {keys, blocks::rope_base, blocks::tied},
-    .gguf_keys = {gguf_keys},
+    .gguf_keys = {gguf_keys, blocks::four_hidden_key},
     .settle = settle,
     .constants = R"({"activation": "gelu", "attention_dropout": 0.0, "hidden_dropout": 0.0,
                      "initializer_range": 0.02, "use_cache": true})",
     .prefixes = "transformer.",
-    .limits = {{GgufLimit::Kind::refused, "alibi", "has rotary positions for this architecture",
+    .limits = {{GgufLimit::Kind::unloadable, "ffn_hidden_size", "takes 4 times the width",
+                blocks::is_not_four_hidden},
+               {GgufLimit::Kind::refused, "alibi", "has rotary positions for this architecture",
                 [](const ModelFacts& m) { return m.facts.flag(alibi); }},
                {GgufLimit::Kind::refused, "parallel_attn", "computes attention and MLP in parallel",
                 [](const ModelFacts& m) {

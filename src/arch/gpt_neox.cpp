@@ -56,7 +56,8 @@ const Architecture gpt_neox = {
     .ignored = {{"hidden_act", "\"gelu\" \"gelu_new\" \"gelu_fast\" \"gelu_pytorch_tanh\"",
                  "computes GELU by the tanh form"}},
     .limits = {{GgufLimit::Kind::unloadable, "attention_bias", "needs biases of attention",
-                [](const ModelFacts& m) { return !m.facts.flag(Fact::attention_bias); }}},
+                [](const ModelFacts& m) { return !m.facts.flag(Fact::attention_bias); }},
+               blocks::needs_own_head},
     .dropped = ".attention.bias .attention.masked_bias .rotary_emb.inv_freq",
 };
 

@@ -64,6 +64,7 @@ const Architecture gpt_oss = {
                {GgufLimit::Kind::ignored, "layer_types", "has a window on every other layer",
                 [](const ModelFacts& m) { return !blocks::has_window_period(m, 2); }}},
     .dropped = ".rotary_emb.inv_freq",
+    .gguf_yarn = R"({"truncate": false})",
 };
 
 }  // namespace recast

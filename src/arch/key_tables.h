@@ -11,6 +11,10 @@ bool is_rope_fact(Fact fact);
 // Whether a row's GGUF column speaks of the tensors: "?NAME", "!NAME", "#NAME:AXIS".
 bool is_tensor_rule(std::string_view gguf);
 
+// A member by its path: "attn_config.clip_qkv" is one of an object inside the config.
+const json::Value* member(const json::Value& config, std::string_view path);
+void set_member(json::Value& config, std::string_view path, json::Value value);
+
 // The first spelling of a row that the config has with a value; null counts as absent unless the key
 // may be null.
 const json::Value* spelled(const json::Value& config, const KeyRow& row);

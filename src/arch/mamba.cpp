@@ -1,7 +1,8 @@
 #include "arch/blocks.h"
 #include "arch/families.h"
 
-// Mamba: a state-space model; GGUF holds A computed as -exp(A_log).
+// Mamba: a state-space model; GGUF holds A computed as -exp(A_log). Falcon Mamba norms B, C and the
+// time step, without weights.
 namespace recast {
 
 namespace {
@@ -58,8 +59,24 @@ constexpr GgufKey gguf_keys[] = {
     {"context_length", [](const ModelFacts&) { return blocks::u32(1 << 20); }},
     {"feed_forward_length", [](const ModelFacts&) { return blocks::u32(0); }},
     {"attention.head_count", [](const ModelFacts&) { return blocks::u32(0); }},
+};
+constexpr GgufKey plain_key[] = {
     {"ssm.dt_b_c_rms", [](const ModelFacts&) { return std::optional(MetaValue::boolean(false)); }},
 };
+constexpr Fact mixer_eps{"mixer_rms_eps"};
+constexpr KeyRow falcon_keys[] = {
+    {mixer_eps, "mixer_rms_eps", KeyKind::real, "1e-06", ""},
+};
+constexpr GgufKey falcon_key[] = {
+    {"ssm.dt_b_c_rms", [](const ModelFacts&) { return std::optional(MetaValue::boolean(true)); }},
+};
+const GgufLimit has_biases = {GgufLimit::Kind::unloadable, "use_bias",
+                              "has no biases of the projections",
+                              [](const ModelFacts& m) { return m.facts.flag(bias); }};
+const GgufLimit other_width = {GgufLimit::Kind::unloadable, "intermediate_size",
+                               "takes twice the width", [](const ModelFacts& m) {
+                                 return m.facts.integer(inner) != 2 * m.facts.integer(Fact::hidden);
+                               }};
 
 }  // namespace
 
@@ -69,18 +86,38 @@ const Architecture mamba = {
     .gguf = "mamba",
     .tensors = {tensors},
     .keys = {keys, blocks::tied},
-    .gguf_keys = {gguf_keys},
+    .gguf_keys = {gguf_keys, plain_key},
     .constants = R"({"expand": 2, "hidden_act": "silu", "initializer_range": 0.1,
                      "rescale_prenorm_residual": false, "residual_in_fp32": true,
                      "time_step_floor": 0.0001, "time_step_init_scheme": "random",
                      "time_step_max": 0.1, "time_step_min": 0.001, "time_step_scale": 1.0,
                      "use_cache": true})",
     .prefixes = "backbone.",
-    .limits = {{GgufLimit::Kind::unloadable, "use_bias", "has no biases of the projections",
-                [](const ModelFacts& m) { return m.facts.flag(bias); }},
-               {GgufLimit::Kind::unloadable, "intermediate_size", "takes twice the width",
+    .limits = {has_biases, other_width},
+    .rope = false,
+};
+
+const Architecture falcon_mamba = {
+    .name = "falcon_mamba",
+    .classes = "FalconMambaForCausalLM FalconMambaModel",
+    .gguf = "mamba",
+    .gguf_matches = [](const Checkpoint& source) {
+      const MetaValue* norms = source.metadata.find("mamba.ssm.dt_b_c_rms");
+      return norms && norms->as_bool() == true;
+    },
+    .tensors = {tensors},
+    .keys = {keys, falcon_keys, blocks::tied},
+    .gguf_keys = {gguf_keys, falcon_key},
+    .constants = R"({"expand": 2, "hidden_act": "silu", "initializer_range": 0.1,
+                     "rescale_prenorm_residual": false, "residual_in_fp32": true,
+                     "time_step_floor": 0.0001, "time_step_init_scheme": "random",
+                     "time_step_max": 0.1, "time_step_min": 0.001, "time_step_scale": 1.0,
+                     "use_associative_scan": true, "use_cache": true, "use_mambapy": false})",
+    .prefixes = "backbone.",
+    .limits = {has_biases, other_width,
+               {GgufLimit::Kind::ignored, "mixer_rms_eps", "takes the epsilon of the other norms",
                 [](const ModelFacts& m) {
-                  return m.facts.integer(inner) != 2 * m.facts.integer(Fact::hidden);
+                  return m.facts.real(mixer_eps) != m.facts.real(Fact::norm_eps);
                 }}},
     .rope = false,
 };

@@ -80,7 +80,7 @@ constexpr KeyRow minicpm3_keys[] = {
     {value_dim, "v_head_dim", KeyKind::integer, from_hidden, ""},
     {scale_emb, "scale_emb", KeyKind::real, "12", ""},
     {scale_depth, "scale_depth", KeyKind::real, "1.4", ""},
-    {model_base, "dim_model_base", KeyKind::real, "256", ""},
+    {model_base, "dim_model_base", KeyKind::integer, "256", ""},
 };
 
 }  // namespace
@@ -98,6 +98,7 @@ const Architecture minicpm = {
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
     .dropped = ".rotary_emb.inv_freq",
+    .gguf_longrope = true,
 };
 
 const Architecture minicpm3 = {
@@ -118,6 +119,7 @@ const Architecture minicpm3 = {
                          m.facts.real(model_base) != 256;
                 }}},
     .dropped = ".rotary_emb.inv_freq",
+    .gguf_longrope = true,
 };
 
 }  // namespace recast

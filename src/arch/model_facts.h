@@ -56,11 +56,13 @@ struct Conversion {
 // before it.
 struct KeyRow {
   Fact fact;
-  std::string_view hf;        // key of config.json; further spellings that are read follow a blank
+  // Key of config.json ("attn_config.clip_qkv": of an object inside); further spellings that are read
+  // follow a blank.
+  std::string_view hf;
   KeyKind kind;
   std::string_view fallback;  // class default as JSON, or one of the "=" rules below; "": required
   // Key behind "ARCH."; empty when GGUF does not hold it. Or read off the tensors: "?NAME" whether
-  // one is there, "!NAME" whether it is not, "#NAME:AXIS" an extent of it ("blk.*" any layer).
+  // one is there, "!NAME" whether it is not, "#NAME:AXIS" an extent of it, converted where the row says how ("blk.*" any layer).
   std::string_view gguf;
   const Conversion* conversion = nullptr;
   bool gguf_written = true;   // false: the key is read, and written by a row of Architecture::gguf_keys
@@ -74,6 +76,7 @@ inline constexpr std::string_view hidden_16 = "=hidden/16";            // time s
 inline constexpr std::string_view same_as_hidden = "=hidden";
 inline constexpr std::string_view from_layers = "=layers";
 inline constexpr std::string_view from_ffn = "=ffn";
+inline constexpr std::string_view same_as_theta = "=rope_theta";       // rope_theta_swa
 // layer_types without a list: every N-th layer has no window ("=period:6").
 inline constexpr std::string_view period = "=period:";
 // The same with the first of every N, not the last ("=first:3").

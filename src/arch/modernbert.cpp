@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "arch/blocks.h"
 #include "arch/families.h"
 
@@ -61,12 +63,23 @@ constexpr GgufKey gguf_keys[] = {
        return std::optional(MetaValue::f32(static_cast<float>(m.facts.real(Fact::norm_eps))));
      }},
 };
-bool has_usual_windows(const ModelFacts& m) {
+// Of how many layers the first has no window; 0: no such count.
+int64_t window_period(const ModelFacts& m) {
   const auto windows = m.facts.list(Fact::window_layers);
+  const auto second = windows.empty() ? windows.end()
+                                      : std::find(windows.begin() + 1, windows.end(), 0);
+  const auto every = second == windows.end() ? int64_t{3} : second - windows.begin();
   for (size_t i = 0; i < windows.size(); ++i)
-    if ((windows[i] == 0) != (i % 3 == 0)) return false;
-  return true;
+    if ((windows[i] == 0) != (static_cast<int64_t>(i) % every == 0)) return 0;
+  return every;
 }
+constexpr GgufKey window_key[] = {
+    {"attention.sliding_window_pattern",
+     [](const ModelFacts& m) {
+       const int64_t every = window_period(m);
+       return every > 0 ? blocks::u32(every) : std::nullopt;
+     }},
+};
 
 }  // namespace
 
@@ -77,7 +90,7 @@ const Architecture modernbert = {
     .gguf = "modern-bert",
     .tensors = {tensors},
     .keys = {blocks::decoder_keys, keys, blocks::mlp_bias},
-    .gguf_keys = {gguf_keys, blocks::no_rope_scaling_key, blocks::vocab_size_key},
+    .gguf_keys = {gguf_keys, window_key, blocks::no_rope_scaling_key, blocks::vocab_size_key},
     .constants = R"({"attention_dropout": 0.0, "classifier_activation": "gelu",
                      "classifier_bias": false, "classifier_dropout": 0.0,
                      "classifier_pooling": "cls", "decoder_bias": true, "embedding_dropout": 0.0,
@@ -85,8 +98,8 @@ const Architecture modernbert = {
                      "mlp_dropout": 0.0, "sparse_pred_ignore_index": -100,
                      "sparse_prediction": false, "tie_word_embeddings": true})",
     .prefixes = "model.",
-    .limits = {{GgufLimit::Kind::ignored, "layer_types", "has a window on two layers of three",
-                [](const ModelFacts& m) { return !has_usual_windows(m); }}},
+    .limits = {{GgufLimit::Kind::ignored, "layer_types", "has a window on all but every n-th layer",
+                [](const ModelFacts& m) { return window_period(m) == 0; }}},
     .parts = "head. decoder. classifier.",
     .rope_by_layer_type = true,
 };

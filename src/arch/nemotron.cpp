@@ -22,7 +22,7 @@ constexpr TensorRow tensors[] = {
 };
 constexpr KeyRow keys[] = {
     {Fact::partial_rotary, "partial_rotary_factor rope_percent rope_percentage", KeyKind::real,
-     "0.5", ""},
+     "0.5", "rope.dimension_count", &blocks::share_of_usual_width, false},
     {Fact::norm_eps, "norm_eps layer_norm_eps layer_norm_epsilon", KeyKind::real, "1e-05",
      "attention.layer_norm_epsilon"},
 };
@@ -42,12 +42,13 @@ const Architecture nemotron = {
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::attention, tensors},
     .keys = {blocks::decoder_keys, blocks::kv_heads_default_heads, blocks::head_dim_default_hidden,
              keys, blocks::attention_bias, blocks::mlp_bias, blocks::rope_base, blocks::untied},
-    .gguf_keys = {gguf_keys, blocks::head_dim_keys, blocks::rope_dimension_key,
+    .gguf_keys = {gguf_keys, blocks::head_dim_keys, blocks::usual_rope_dimension_key,
                   blocks::vocab_size_key, blocks::no_rope_scaling_key},
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "relu2", "initializer_range": 0.0134,
                      "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"relu2\"", "computes squared ReLU"}},
+    .limits = {blocks::needs_own_head, blocks::needs_usual_head_dim},
     .dropped = ".rotary_emb.inv_freq",
 };
 

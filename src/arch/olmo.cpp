@@ -21,12 +21,18 @@ constexpr GgufKey fixed_epsilon[] = {
 constexpr KeyRow olmo2_keys[] = {
     {Fact::norm_eps, "rms_norm_eps", KeyKind::real, "1e-05", "attention.layer_norm_rms_epsilon"},
 };
+const GgufLimit has_biases = {GgufLimit::Kind::unloadable, "attention_bias",
+                              "has no biases of attention",
+                              [](const ModelFacts& m) {
+                                return m.facts.flag(Fact::attention_bias);
+                              }};
 constexpr KeyRow olmo3_keys[] = {
     {Fact::sliding_window, "sliding_window", KeyKind::optional_integer, "4096",
      "attention.sliding_window"},
     {Fact::window_layers, "layer_types", KeyKind::layer_types, "=period:4",
      "attention.sliding_window_pattern"},
     {Fact::rope_theta, "rope_theta", KeyKind::real, "500000.0", "rope.freq_base"},
+    {Fact::rope_theta_swa, "", KeyKind::real, same_as_theta, "rope.freq_base_swa"},
 };
 constexpr KeyRow olmoe_keys[] = {
     {clip, "clip_qkv", KeyKind::optional_real, "null", ""},
@@ -72,6 +78,7 @@ const Architecture olmo2 = {
     .constants = constants,
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
+    .limits = {has_biases},
     .dropped = ".rotary_emb.inv_freq",
 };
 
@@ -87,7 +94,9 @@ const Architecture olmo3 = {
     .constants = constants,
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
+    .limits = {has_biases},
     .dropped = ".rotary_emb.inv_freq",
+    .rope_by_layer_type = true,
 };
 
 const Architecture olmoe = {
@@ -105,7 +114,9 @@ const Architecture olmoe = {
                      "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
-    .limits = {{GgufLimit::Kind::ignored, "norm_topk_prob", "never normalises the expert weights",
+    .limits = {{GgufLimit::Kind::unloadable, "num_key_value_heads",
+                "takes as many key heads as query heads", blocks::has_fewer_kv_heads},
+               {GgufLimit::Kind::ignored, "norm_topk_prob", "never normalises the expert weights",
                 [](const ModelFacts& m) { return m.facts.flag(norm_topk); }},
                {GgufLimit::Kind::ignored, "clip_qkv", "does not clip q, k and v",
                 [](const ModelFacts& m) { return m.facts.has(clip); }}},

@@ -34,6 +34,21 @@ constexpr TensorRow tensors[] = {
     {Role::output, {"lm_head"}, {"output"}, {Dim::vocab, Dim::hidden}, Needed::untied,
      Needed::always},
 };
+// The reference says what the runtime takes; the tensors tell what there is.
+constexpr KeyRow decoder_keys[] = {
+    {Fact::layers, "num_hidden_layers", KeyKind::integer, "", "block_count"},
+    {Fact::context, "max_position_embeddings", KeyKind::integer, "", "context_length"},
+    {Fact::hidden, "hidden_size", KeyKind::integer, "", "embedding_length"},
+    {Fact::ffn, "intermediate_size", KeyKind::integer, "", "#blk.0.ffn_up.weight:0"},
+    {Fact::heads, "num_attention_heads", KeyKind::integer, "", "attention.head_count"},
+    {Fact::vocab, "vocab_size", KeyKind::integer, "", "#token_embd.weight:0"},
+    {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, from_heads,
+     "#blk.0.attn_k.weight:0", &blocks::rows_of_usual_heads},
+};
+constexpr GgufKey as_many_key_heads[] = {
+    {"attention.head_count_kv",
+     [](const ModelFacts& m) { return blocks::u32(m.facts.integer(Fact::heads)); }},
+};
 constexpr KeyRow keys[] = {
     {Fact::partial_rotary, "partial_rotary_factor", KeyKind::real, "0.5", ""},
     {qk_norm, "qk_layernorm", KeyKind::flag, "false", ""},
@@ -47,9 +62,10 @@ const Architecture phi = {
     .classes = "PhiForCausalLM PhiModel",
     .gguf = "phi2",
     .tensors = {blocks::rope_tensors, blocks::embedding, tensors},
-    .keys = {blocks::decoder_keys, blocks::kv_heads_default_heads, blocks::head_dim_default_hidden,
-             keys, blocks::layer_norm, blocks::rope_base, blocks::untied},
-    .gguf_keys = {blocks::unusual_head_dim_keys, blocks::rope_dimension_key},
+    .keys = {decoder_keys, blocks::head_dim_default_hidden, keys, blocks::layer_norm,
+             blocks::rope_base, blocks::untied},
+    .gguf_keys = {blocks::unusual_head_dim_keys, blocks::rope_dimension_key,
+                  blocks::four_hidden_key, as_many_key_heads},
     .constants = R"({"attention_dropout": 0.0, "embd_pdrop": 0.0, "hidden_act": "gelu_new",
                      "initializer_range": 0.02, "resid_pdrop": 0.0, "use_cache": true})",
     .prefixes = "model.",

@@ -51,6 +51,7 @@ const Architecture phi3 = {
     .ignored = {{"sliding_window", "null 0", "attends to every earlier token"},
                 {"hidden_act", "\"silu\"", "computes SiLU"}},
     .dropped = ".rotary_emb.inv_freq",
+    .gguf_longrope = true,
     .gguf_original_context = true,
 };
 

@@ -11,6 +11,11 @@ constexpr KeyRow dense_keys[] = {
     {Fact::head_dim, "head_dim", KeyKind::integer, "128", "attention.key_length", nullptr, false},
 };
 constexpr Fact norm_topk{"norm_topk_prob"};
+const GgufLimit has_biases = {GgufLimit::Kind::unloadable, "attention_bias",
+                              "has no bias of the output",
+                              [](const ModelFacts& m) {
+                                return m.facts.flag(Fact::attention_bias);
+                              }};
 constexpr KeyRow moe_keys[] = {
     {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, "4", "attention.head_count_kv"},
     {Fact::experts, "num_experts num_local_experts", KeyKind::integer, "128", "expert_count"},
@@ -36,6 +41,7 @@ const Architecture qwen3 = {
     .prefixes = "model.",
     .ignored = {{"use_sliding_window", "false null", "attends to every earlier token"},
                 {"hidden_act", "\"silu\"", "computes SiLU"}},
+    .limits = {has_biases},
     .dropped = ".rotary_emb.inv_freq",
 };
 
@@ -58,7 +64,8 @@ const Architecture qwen3_moe = {
     .prefixes = "model.",
     .ignored = {{"use_sliding_window", "false null", "attends to every earlier token"},
                 {"hidden_act", "\"silu\"", "computes SiLU"}},
-    .limits = {{GgufLimit::Kind::refused, "mlp_only_layers", "needs experts in every layer",
+    .limits = {has_biases,
+               {GgufLimit::Kind::refused, "mlp_only_layers", "needs experts in every layer",
                 blocks::any_dense},
                {GgufLimit::Kind::ignored, "norm_topk_prob", "always normalises the expert weights",
                 [](const ModelFacts& m) { return !m.facts.flag(norm_topk); }}},

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "arch/facts.h"
+#include "arch/key_tables.h"
 
 namespace recast {
 
@@ -151,7 +152,7 @@ void read_top_level(const json::Value& config, const json::Value* nearer, const 
                                                                 : "rope_theta";
     if (!row || (fact != Fact::rope_theta_swa && nearer && nearer->find(inner))) continue;
     for (const std::string_view key : words(row->hf))
-      if (const json::Value* value = config.find(key); value && !value->is_null()) {
+      if (const json::Value* value = member(config, key); value && !value->is_null()) {
         set_fact(fact, key, *value, file, model);
         break;
       }
@@ -165,7 +166,9 @@ void fill_defaults(ModelFacts& model) {
   for (const Fact fact : {Fact::rope_theta, Fact::rope_theta_swa, Fact::partial_rotary}) {
     const KeyRow* row = find_key(*model.arch, fact);
     if (!row || row->fallback.empty() || model.facts.has(fact)) continue;
-    const auto value = json::parse(row->fallback, {}).as_double();
+    const auto value = row->fallback == same_as_theta
+                           ? model.facts.real(Fact::rope_theta)
+                           : json::parse(row->fallback, {}).as_double();
     if (value) model.facts.set(fact, *value);
   }
 }
@@ -267,7 +270,7 @@ void write_rope_config(const ModelFacts& model, json::Value& config) {
   for (const Fact fact : {Fact::rope_theta, Fact::rope_theta_swa, Fact::partial_rotary})
     if (const KeyRow* row = find_key(*model.arch, fact);
         row && !row->hf.empty() && model.facts.has(fact))
-      config.set(words(row->hf).front(), model.facts.real(fact));
+      set_member(config, words(row->hf).front(), model.facts.real(fact));
   config.set("rope_scaling", scaling);
   if (model.arch->gguf_original_context)
     config.set("original_max_position_embeddings",

@@ -122,9 +122,9 @@ void write_rope_metadata(const ModelFacts& model, const std::string& prefix, Met
     set_f32("rope.scaling.yarn_attn_factor", rope.attention_factor);
     set_f32("rope.scaling.yarn_beta_fast", rope.beta_fast);
     set_f32("rope.scaling.yarn_beta_slow", rope.beta_slow);
-    // The runtime multiplies the logarithm of the factor by a tenth of it.
+    // The runtime multiplies the logarithm of the factor by it.
     if (rope.mscale_all_dim)
-      set_f32("rope.scaling.yarn_log_multiplier", 0.1 * *rope.mscale_all_dim);
+      set_f32("rope.scaling.yarn_log_multiplier", model.arch->gguf_mscale * *rope.mscale_all_dim);
   } else if (rope.type == "longrope" || model.arch->gguf_original_context) {
     set_original(rope.original_context.value_or(model.facts.integer(Fact::context)));
   }
@@ -156,10 +156,18 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
   rope.attention_factor = decimal("rope.scaling.yarn_attn_factor");
   rope.beta_fast = decimal("rope.scaling.yarn_beta_fast");
   rope.beta_slow = decimal("rope.scaling.yarn_beta_slow");
+  if (rope.type == "yarn") {
+    const json::Value usual = json::parse(model.arch->gguf_yarn, {});
+    for (const auto& [key, value] : *usual.as_object()) {
+      rope.unknown.emplace_back(key, value);
+      model.assumptions.push_back(fmt::format("{} {} of yarn", key, json::write(value)));
+    }
+  }
   if (const auto multiplier = number("rope.scaling.yarn_log_multiplier")) {
     // Both have one value in every model that has them; only this one is stored.
+    const auto one = static_cast<float>(model.arch->gguf_mscale);
     rope.mscale_all_dim =
-        std::stod(fmt::format("{}", static_cast<float>(*multiplier / static_cast<double>(0.1f))));
+        std::stod(fmt::format("{}", static_cast<float>(*multiplier / static_cast<double>(one))));
     rope.mscale = rope.mscale_all_dim;
   }
   if (const auto context = number("rope.scaling.original_context_length"))
@@ -169,6 +177,10 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
   const std::vector<float> longs = small_tensor(source, "rope_factors_long.weight");
   const std::vector<float> shorts = small_tensor(source, "rope_factors_short.weight");
   if (!freqs.empty()) read_llama3(freqs, model, warnings, source.config_file);
+  if (rope.type == "longrope" && longs.empty()) {
+    rope.type = "default";
+    model.assumptions.emplace_back("default rope: the factors of longrope are not in the file");
+  }
   if (!longs.empty() && !shorts.empty()) {
     rope.type = "longrope";
     const auto as_decimal = [](const std::vector<float>& from) {
@@ -188,7 +200,7 @@ std::vector<std::pair<Role, std::vector<float>>> rope_tensors(const ModelFacts& 
   const Rope& rope = model.rope;
   if (!model.arch->rope) return {};
   if (rope.type == "llama3") return {{Role::rope_freqs, llama3_factors(model)}};
-  if (rope.type != "longrope") return {};
+  if (rope.type != "longrope" || !model.arch->gguf_longrope) return {};
   const auto to_f32 = [](const std::vector<double>& values) {
     return std::vector<float>(values.begin(), values.end());
   };

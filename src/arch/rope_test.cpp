@@ -73,7 +73,7 @@ std::vector<Kind> kinds() {
                    "rope_theta": 500000.0})"},
       {&phi3, R"({"rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 1.0,
                   "original_max_position_embeddings": 4096, )" + lists + "}"},
-      {&llama, R"({"rope_type": "longrope", "rope_theta": 10000.0, "attention_factor": 1.25,
+      {&minicpm, R"({"rope_type": "longrope", "rope_theta": 10000.0, "attention_factor": 1.25,
                    "original_max_position_embeddings": 4096, )" + lists + "}"},
   };
 }

@@ -49,7 +49,8 @@ const Architecture stablelm = {
                      "initializer_range": 0.02, "use_cache": true})",
     .prefixes = "model.",
     .ignored = {{"hidden_act", "\"silu\"", "computes SiLU"}},
-    .limits = {{GgufLimit::Kind::unloadable, "qk_layernorm",
+    .limits = {blocks::needs_own_head,
+               {GgufLimit::Kind::unloadable, "qk_layernorm",
                 "takes another size for models of 12 layers",
                 [](const ModelFacts& m) {
                   return m.facts.flag(qk_norm) && m.facts.integer(Fact::layers) == 12;

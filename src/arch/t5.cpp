@@ -7,7 +7,8 @@ namespace recast {
 namespace {
 
 constexpr Fact decoder_layers{"decoder_layers"}, buckets{"relative_attention_num_buckets"},
-    gated{"is_gated_act"}, projection{"feed_forward_proj"}, start{"decoder_start_token_id"};
+    gated{"is_gated_act"}, projection{"feed_forward_proj"}, start{"decoder_start_token_id"},
+    scaled{"scale_decoder_outputs"}, in_gguf{"in_gguf"};
 constexpr Dim bucket_rows{buckets, [](const ModelFacts& m) { return m.facts.integer(buckets); }};
 constexpr Needed first_layer{true, [](const ModelFacts&, int layer) { return layer == 0; }};
 constexpr Needed with_gate{true, [](const ModelFacts& m, int) { return m.facts.flag(gated); }};
@@ -95,11 +96,19 @@ constexpr KeyRow keys[] = {
     {projection, "feed_forward_proj", KeyKind::text, "\"relu\"", ""},
     {gated, "is_gated_act", KeyKind::flag, "false", "?enc.blk.*.ffn_gate.weight"},
 };
+constexpr KeyRow scale_keys[] = {
+    {scaled, "scale_decoder_outputs", KeyKind::flag, "null", ""},
+    {in_gguf, "", KeyKind::flag, "false", "?token_embd.weight"},
+};
+// Whether the decoder's outputs are scaled: as the old flag of the tied head says; a GGUF does not
+// tell, and the releases with a gate do not scale.
 void settle(ModelFacts& model) {
   Facts& f = model.facts;
   if (f.text(projection).starts_with("gated")) f.set(gated, true);
   if (f.flag(gated) && !f.text(projection).starts_with("gated"))
     f.set(projection, std::string("gated-gelu"));
+  if (!f.has(scaled)) f.set(scaled, f.flag(Fact::tied) && !(f.flag(in_gguf) && f.flag(gated)));
+  f.set(in_gguf, false);
 }
 constexpr GgufKey gguf_keys[] = {
     {"attention.layer_norm_rms_epsilon",
@@ -117,7 +126,7 @@ const Architecture t5 = {
                "MT5Model",
     .gguf = "t5",
     .tensors = {encoder, decoder},
-    .keys = {keys, blocks::tied},
+    .keys = {keys, blocks::tied, scale_keys},
     .gguf_keys = {gguf_keys, blocks::head_dim_keys},
     .settle = settle,
     .constants = R"({"classifier_dropout": 0.0, "dropout_rate": 0.1, "initializer_factor": 1.0,
@@ -126,7 +135,9 @@ const Architecture t5 = {
     .ignored = {{"relative_attention_max_distance", "128 null", "takes 128"}},
     .limits = {{GgufLimit::Kind::ignored, "tie_word_embeddings",
                 "does not scale the tied head by the root of the width",
-                [](const ModelFacts& m) { return m.facts.flag(Fact::tied); }},
+                [](const ModelFacts& m) {
+                  return m.facts.flag(Fact::tied) && m.facts.flag(scaled);
+                }},
                {GgufLimit::Kind::ignored, "feed_forward_proj",
                 "computes ReLU without a gate and GELU with one",
                 [](const ModelFacts& m) {

@@ -12,7 +12,7 @@ enum class Role {
   token_embd, position_embd, token_types, token_embd_norm,
   rope_freqs, rope_factors_long, rope_factors_short,
   attn_norm, attn_norm_2, attn_q, attn_k, attn_v, attn_output, attn_q_norm, attn_k_norm,
-  attn_sinks, attn_post_norm,
+  attn_sinks, attn_gate, attn_post_norm,
   attn_q_a, attn_q_a_norm, attn_q_b, attn_kv_a, attn_kv_a_norm, attn_kv_b,
   ffn_norm, ffn_gate, ffn_up, ffn_down, ffn_post_norm,
   router, router_bias, expert_gate, expert_up, expert_down,
@@ -22,7 +22,7 @@ enum class Role {
   cross_norm, cross_q, cross_k, cross_v, cross_output,
   enc_attn_norm, enc_attn_q, enc_attn_k, enc_attn_v, enc_attn_output, enc_attn_rel_b,
   enc_ffn_norm, enc_ffn_gate, enc_ffn_up, enc_ffn_down, enc_output_norm,
-  ssm_in, ssm_conv1d, ssm_x, ssm_dt, ssm_a, ssm_d, ssm_out,
+  ssm_in, ssm_conv1d, ssm_x, ssm_dt, ssm_a, ssm_d, ssm_norm, ssm_out,
 };
 std::string_view role_name(Role role);
 

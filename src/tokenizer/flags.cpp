@@ -32,6 +32,7 @@ struct FamilyFlag {
 constexpr FamilyFlag flag_table[] = {
     {"phi", "add_bos_token", false},
     {"chatglm", "add_bos_token", false},
+    {"glm", "add_bos_token", false},
     {"llama", "add_bos_token", false, true, 49152},
     {"granite", "add_bos_token", false, true, 49152},
     {"granitemoe", "add_bos_token", false, true, 49152},
@@ -77,6 +78,9 @@ constexpr FamilyId id_table[] = {
     {"glm4_moe", "eom", "<|observation|>", ""},
     {"chatglm", "eot", "<|user|>", ""},
     {"chatglm", "unknown", "<|endoftext|>", ""},
+    {"glm", "eos", "<|endoftext|>", ""},
+    {"glm", "eot", "<|user|>", ""},
+    {"glm", "unknown", "<|endoftext|>", ""},
     {"solar_open", "bos", "<|startoftext|>", ""},
     {"solar_open", "eot", "<|endoftext|>", ""},
     {"hunyuan_v1_dense", "eos", "", "eod_token_id", true},
@@ -112,6 +116,8 @@ class SpecialTokens {
     set_family_flags(true);
     if (const auto count = config_int("type_vocab_size"); count && *count >= 0)
       out_.token_type_count = static_cast<uint32_t>(*count);
+    else if (in_.model_type == "distilbert")  // has no types: one for all tokens
+      out_.token_type_count = 1;
   }
 
  private:

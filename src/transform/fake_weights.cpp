@@ -7,6 +7,7 @@
 
 #include "arch/expected.h"
 #include "arch/facts.h"
+#include "arch/key_tables.h"
 #include "arch/native.h"
 #include "tensor/fill.h"
 #include "tensor/lazy_ops.h"
@@ -132,7 +133,7 @@ class Reshaper {
         row->hf.empty())
       refuse(wanted, to_string(tensor.shape));
     const std::string key = key_spelling(arch_, fact, model_.convention);
-    model_.config.set(key, extent / width);
+    set_member(model_.config, key, extent / width);
     for (const FakeChange& c : changes_)
       if (c.fact == fact && c.value == extent / width) return;
     changes_.push_back({fact, key, extent / width, wanted});
