@@ -86,7 +86,8 @@ add("hunyuan_v1_moe", classes("HunYuanMoEV1"), "qwen3", pre="hunyuan", head_dim=
         added={"moe_intermediate_size": [96] * 3, "moe_topk": [2] * 3,
                "num_shared_expert": [1] * 3}))
 add("dots1", classes("Dots1"), "qwen3", head_dim=24, num_key_value_heads=4,
-    moe_intermediate_size=40, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=1, first_k_dense_replace=1, n_group=2, topk_group=1,
+    moe_intermediate_size=40, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=1,
+    first_k_dense_replace=1, n_group=2, topk_group=1,
     more=dict(added={"scoring_func": "sigmoid"}))
 add("minimax_m2", classes("MiniMaxM2"), "gpt_oss", pre="minimax-m2", head_dim=24,
     num_local_experts=4, num_experts_per_tok=2, rotary_dim=12,
