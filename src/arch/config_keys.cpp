@@ -109,13 +109,20 @@ bool is_known_epsilon(const Architecture& arch, const json::Value& config, std::
   return known && key.find("eps") != std::string_view::npos && same_value(*known, value);
 }
 
+// Whether a row speaks of a member, or of something inside it ("attn_config.clip_qkv").
+bool speaks_of(std::string_view spellings, std::string_view key) {
+  for (const std::string_view path : words(spellings))
+    if (path.substr(0, path.find('.')) == key) return true;
+  return false;
+}
+
 // Whether a member can make no difference, or is one that the tables of the family speak of.
 bool is_accounted_for(const Architecture& arch, const json::Value& constants,
                       const json::Value& config, std::string_view key, const json::Value& value) {
   if (value.is_null() || is_dropout(key) || has_word(harmless, key)) return true;
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
-      if (has_word(row.hf, key)) return true;
+      if (speaks_of(row.hf, key)) return true;
   for (const IgnoredByGguf& row : arch.ignored)
     if (row.key == key) return true;
   for (const GgufLimit& limit : arch.limits)

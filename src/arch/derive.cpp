@@ -60,7 +60,7 @@ class Fitter {
     out.complete = solve_or_choose() && has_its_experts();
     out.config = config_;
     for (const auto& [key, value] : *config_.as_object())
-      if (!stated_.find(key)) out.derived.push_back(fmt::format("{} {}", key, json::write(value)));
+      if (!member(stated_, key)) out.derived.push_back(fmt::format("{} {}", key, json::write(value)));
   }
 
  private:
@@ -96,11 +96,11 @@ class Fitter {
     if (mtp_layers_ > 0) {
       counts[Fact::layers] -= static_cast<int64_t>(mtp_layers_);
       if (const KeyRow* row = find_key(arch(), Fact::mtp_layers); !is_stated(*row))
-        config_.set(key_of(*row), static_cast<int64_t>(mtp_layers_));
+        set_member(config_, key_of(*row), static_cast<int64_t>(mtp_layers_));
     }
     for (const auto& [fact, count] : counts)
       if (const KeyRow* row = find_key(arch(), fact); row && !row->hf.empty() && !is_stated(*row))
-        config_.set(key_of(*row), count);
+        set_member(config_, key_of(*row), count);
     return true;
   }
 
@@ -138,10 +138,10 @@ class Fitter {
       // A rule on what every file has says what all GGUF files mean.
       if (!gguf() && row.gguf == "?token_embd.weight") return;
       if (row.fact == Fact::tied) {
-        config_.set(key_of(row), !has_role(Role::output));
+        set_member(config_, key_of(row), !has_role(Role::output));
       } else if (is_tensor_rule(row.gguf)) {
         if (const auto there = has_gguf_name(row.gguf.substr(1)))
-          config_.set(key_of(row), *there == row.gguf.starts_with('?'));
+          set_member(config_, key_of(row), *there == row.gguf.starts_with('?'));
       }
     });
   }
@@ -149,7 +149,7 @@ class Fitter {
   // The facts at a point: stated and derived keys, class defaults, and values for the unknown.
   ModelFacts facts_at(const std::map<std::string, int64_t>& values) const {
     json::Value config = config_;
-    for (const auto& [key, value] : values) config.set(key, value);
+    for (const auto& [key, value] : values) set_member(config, key, value);
     return trial_facts(arch(), config);
   }
 
@@ -310,7 +310,7 @@ class Fitter {
     if (choice.opens)
       opened_.insert(choice.key);
     else
-      config_.set(choice.key, choice.value);
+      set_member(config_, choice.key, choice.value);
   }
 
   int64_t layers() const {
@@ -389,7 +389,7 @@ class Fitter {
     });
     for (const auto& [key, value] : flags) {
       config_ = config;
-      config_.set(key, value);
+      set_member(config_, key, value);
       equations_.clear();
       contradicted_ = false;
       if (solve()) return true;
@@ -433,7 +433,7 @@ class Fitter {
     const int64_t x = 1 + (e.extent - one) / slope;
     contradicted_ = (e.extent - one) % slope != 0 || x < 1;
     if (contradicted_) return false;
-    config_.set(key, x);
+    set_member(config_, key, x);
     return true;
   }
 

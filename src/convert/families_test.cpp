@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "arch/key_tables.h"
 #include "arch/arch_testing.h"
 #include "arch/native.h"
 #include "convert/convert_testing.h"
@@ -21,15 +22,15 @@ json::Value sayable_config(const Architecture& arch) {
   for (const auto& group : arch.keys)
     for (const KeyRow& row : group)
       if (row.kind == KeyKind::integer && row.fallback == "1" && !row.hf.empty())
-        config.set(words(row.hf).front(), 1);
+        set_member(config, words(row.hf).front(), 1);
   for (const GgufLimit& limit : arch.limits) {
-    const json::Value* value = config.find(limit.key);
+    const json::Value* value = member(config, limit.key);
     if (limit.kind != GgufLimit::Kind::refused || !value || !limit.applies(facts_of(arch, config)))
       continue;
     if (value->as_array())
-      config.set(limit.key, json::Array{});
+      set_member(config, limit.key, json::Array{});
     else
-      config.set(limit.key, !value->as_bool().value_or(true));
+      set_member(config, limit.key, !value->as_bool().value_or(true));
   }
   return config;
 }
