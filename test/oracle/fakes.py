@@ -121,6 +121,13 @@ class Case:
             return alive(model.eval()(input_ids=ids, use_cache=False).logits[0].float().numpy())
 
 
+# Encoders, models that the library does not load, and classes that transformers lacks.
+NO_LOGITS = {"bert", "bert-mlm", "roberta", "modernbert", "t5", "deepseek_v2", "internlm2", "minicpm"}
+
+# The real folder has parts that the encoder itself does not need.
+POOLED = {"bert", "bert-mlm", "roberta"}
+
+
 def alive(logits):
     if not np.isfinite(logits).all():
         raise Differs("logits that are not finite")
@@ -144,11 +151,17 @@ def main():
     args = parser.parse_args()
     failed = 0
     for name in args.case or cases(args.family):
+        if name.endswith("-bin-v4"):
+            continue  # the real folder has names of an old time
         with tempfile.TemporaryDirectory() as folder:
             case = Case(name, pathlib.Path(folder))
-            failed += peers.run_case(name, {"gguf": case.gguf, "folders": case.folders,
-                                            "llama.cpp": case.noise,
-                                            "transformers": case.noise_by_transformers})
+            checks = {"gguf": case.gguf, "folders": case.folders, "llama.cpp": case.noise,
+                      "transformers": case.noise_by_transformers}
+            if name in NO_LOGITS:
+                checks = {n: checks[n] for n in ("gguf", "folders")}
+            if name in POOLED:
+                del checks["folders"]
+            failed += peers.run_case(name, checks)
     return 1 if failed else 0
 
 
