@@ -228,14 +228,28 @@ class Canonicaliser {
     for (auto& [key, entries] : entries_) {
       std::vector<ValuePtr> parts;
       Shape shape;
+      const Codec* first = &entries.begin()->second.value->codec();
+      const bool one_type = std::all_of(entries.begin(), entries.end(), [&](const auto& entry) {
+        return &entry.second.value->codec() == first;
+      });
       for (auto& [entry, tensor] : entries) {
         shape = tensor.value->shape();
+        if (!one_type) tensor.value = as_f32(std::move(tensor));
         parts.push_back(std::move(tensor.value));
       }
       shape.front() = static_cast<int64_t>(parts.size());
       out_.tensors[key] = {concat(std::move(parts), std::move(shape)),
                            entries.begin()->second.source};
     }
+  }
+
+  // Experts may come in several types: f32 holds what they hold.
+  static ValuePtr as_f32(RoleTensor tensor) {
+    if (!tensor.value->codec().decode)
+      fail(codes::type_not_decodable, {.where = tensor_where(tensor.source),
+                                       .expected = "one type for all experts",
+                                       .found = std::string(tensor.value->codec().name)});
+    return cast(std::move(tensor.value), codec::f32);
   }
 
   // Compares with the shape that the config asks for, in the form of the file.
