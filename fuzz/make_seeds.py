@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 LLAMA = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
@@ -140,8 +141,14 @@ class Seeds:
                         "--no-provenance", *options], check=True)
         return target
 
-    def script(self, name, *arguments):
-        subprocess.run([sys.executable, HERE.parent / "test" / name, *arguments], check=True)
+    def write_torch(self, path, *arguments):
+        subprocess.run([sys.executable, HERE.parent / "test" / "write_torch.py", path, *arguments],
+                       check=True)
+        with zipfile.ZipFile(path) as archive:  # without the time of day
+            members = [(name, archive.read(name)) for name in archive.namelist()]
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members:
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
     def family(self, name, config):
         bare, model = self.work / f"{name}.bare", self.work / name
@@ -188,15 +195,15 @@ class Seeds:
         bin_file = self.work / "pytorch_model.bin"
         for name, form in (("plain", []), ("trainer", ["--trainer"]),
                            ("object", ["--object", "some.Model"])):
-            self.script("write_torch.py", bin_file, *form, weights)
+            self.write_torch(bin_file, *form, weights)
             self.put("pytorch", f"{name}.bin", bin_file.read_bytes())
             self.put("pickle", f"{name}.pkl", pickle_of(bin_file))
-        self.script("write_torch.py", bin_file, weights)
+        self.write_torch(bin_file, weights)
         self.put("hf", "torch", pack([("config.json", config.read_bytes()),
                                       ("pytorch_model.bin", bin_file.read_bytes())]))
         renamed = self.work / "meta.safetensors"
         renamed.write_bytes(with_meta_names(weights.read_bytes()))
-        self.script("write_torch.py", bin_file, renamed)
+        self.write_torch(bin_file, renamed)
         params = dict(dim=16, n_layers=1, n_heads=2, n_kv_heads=1, vocab_size=24, norm_eps=1e-5,
                       rope_theta=10000.0, multiple_of=16)
         files = [("params.json", json.dumps(params).encode()),
@@ -245,7 +252,6 @@ PLAIN_TOKENIZERS = {
 
 
 def pickle_of(path):
-    import zipfile
     with zipfile.ZipFile(path) as archive:
         return archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl")))
 
