@@ -116,13 +116,16 @@ void place(File& file, const Mutation& m) {
         elements / static_cast<uint64_t>(type->codec->block_elements) * type->codec->block_bytes;
     offset = align_up(offset + bytes, 32);
   }
-  if (offset > file.data.size() && offset < file.data.size() + m.most) file.data.resize(offset, 'w');
+  if (offset > file.data.size() && offset < file.data.size() + m.most)
+    file.data.resize(offset, 'w');
 }
 
 std::string write(const File& file, const Mutation& m) {
   std::string out = "GGUF";
   put(out, file.version);
-  const auto count = [&](size_t n) { return m.random.one_in(200) ? m.random.number() : uint64_t{n}; };
+  const auto count = [&](size_t n) {
+    return m.random.one_in(200) ? m.random.number() : uint64_t{n};
+  };
   put(out, count(file.tensors.size()));
   put(out, count(file.keys.size()));
   for (const Key& key : file.keys) {

@@ -73,7 +73,8 @@ int main(const fs::path& folder, size_t changes) {
   bool complete = true;
   for (const Format* format : all_formats())
     if (!find_parser(format->name)) {
-      std::fprintf(stderr, "no line in parsers.def for the format %s\n", std::string(format->name).c_str());
+      std::fprintf(stderr, "no line in parsers.def for the format %s\n",
+                   std::string(format->name).c_str());
       complete = false;
     }
   for (const Parser& parser : all_parsers()) {

@@ -154,7 +154,7 @@ ValuePtr decodable(ValuePtr value, const Slot& slot, Convention convention) {
 
 bool turns(Form form) { return form == Form::transposed || form == Form::flat_transposed; }
 
-// Packed values as f32 where their blocks would be cut: in vectors, and in matrices that are turned.
+// Packed values as f32 where their blocks would be cut: in vectors and in turned matrices.
 ValuePtr unpacked(ValuePtr value, const Lie& lie, const Slot& slot, Convention convention) {
   const int64_t block = value->codec().block_elements;
   const bool turned = lie.matrix && turns(slot.cell(convention).form);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Damages real model files at random and asks `recast validate` what it sees.
 
-usage: damage.py [--runs N] [--seed N] [--jobs N]     RECAST: the program, RECAST_SHARED: the data
+usage: damage.py [--runs N] [--seed N] [--jobs N]   RECAST: the program, RECAST_SHARED: the data
 
 One byte, or a block zeroed, filled, overwritten, lost or doubled, in a safetensors, GGUF or PyTorch
 file, a config.json, a tokenizer.json or a sentencepiece model of the references. A third of the runs
@@ -12,14 +12,15 @@ each is done on
   sums      written by us with --tensor-sums and nothing else: damage to weights must be found
   manifest  written by us with a manifest and --checksum: damage to any byte must be found
 
-and nothing may crash or be an internal error. A value that the format leaves free (the spelling of a
-token, a rotary base, the name of a tensor where no config asks for one) may be another one: only a
-manifest finds that. Prints a table of what was found; exit 1 and the
+and nothing may crash or be an internal error. A value that the format leaves free (the spelling
+of a token, a rotary base, the name of a tensor where no config asks for one) may be another one:
+only a manifest finds that. Prints a table of what was found; exit 1 and the
 cases when a promise is broken. Standard library only.
 """
 import argparse
 import collections
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -114,7 +115,8 @@ class View:
             self.broken = f"exit {done.returncode}, {done.stderr.decode(errors='replace')[-300:]}"
             self.findings, self.table = [], None
             return
-        self.broken = "" if self.code in (0, 1, 5, 6) else f"exit {self.code}"  # 5, 6: unsupported, beyond a limit
+        # 5: what no program knows, 6: beyond a limit
+        self.broken = "" if self.code in (0, 1, 5, 6) else f"exit {self.code}"
         self.findings = sorted((f["code"], f.get("where", "")) for f in document["findings"])
         if any(code.startswith("EB") for code, _ in self.findings):
             self.broken = "internal error"
@@ -137,6 +139,11 @@ def document(path):
     except ValueError:
         return None
     facts.pop("path")
+    if path.is_dir():  # every token, as a GGUF of the vocabulary alone
+        out = path.with_name(path.name + "-vocabulary.gguf")
+        out.unlink(missing_ok=True)
+        run("convert", "-qq", path, "-o", out, "--set", "gguf.vocab_only=true", "--no-manifest")
+        facts["vocabulary"] = hashlib.sha256(out.read_bytes()).hexdigest() if out.exists() else ""
     return facts
 
 
