@@ -227,8 +227,13 @@ class Canonicaliser {
       std::vector<ValuePtr> parts;
       std::vector<std::string> sources;
       Shape shape;
+      const Codec* first = &entries.begin()->second.value->codec();
+      const bool one_type = std::all_of(entries.begin(), entries.end(), [&](const auto& entry) {
+        return &entry.second.value->codec() == first;
+      });
       for (auto& [entry, tensor] : entries) {
         shape = tensor.value->shape();
+        if (!one_type) tensor.value = as_f32(std::move(tensor));
         parts.push_back(std::move(tensor.value));
         sources.push_back(std::move(tensor.source));
       }
@@ -238,6 +243,15 @@ class Canonicaliser {
       sources.erase(sources.begin());
       stack.further_sources = std::move(sources);
     }
+  }
+
+  // Experts may come in several types: f32 holds what they hold.
+  static ValuePtr as_f32(RoleTensor tensor) {
+    if (!tensor.value->codec().decode)
+      fail(codes::type_not_decodable, {.where = tensor_where(tensor.source),
+                                       .expected = "one type for all experts",
+                                       .found = std::string(tensor.value->codec().name)});
+    return cast(std::move(tensor.value), codec::f32);
   }
 
   // Compares with the shape that the config asks for, in the form of the file.

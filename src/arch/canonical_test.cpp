@@ -343,6 +343,39 @@ TEST(Canonical, Phi3FusesInTheOrderOfTheTable) {
 }
 
 // A fused matrix that is cut and fused again is copied from file to file.
+// Expert stacks and fused matrices were once made of bytes of two types.
+TEST(Canonical, PartsOfSeveralTypesBecomeF32) {
+  const ModelFacts model = facts_of(mixtral, tiny_config(mixtral));
+  const Canonical made = tiny_canonical(model);
+  const RoleKey gates{Role::expert_gate, Part::weight, 0};
+  Checkpoint hf = tiny_checkpoint(made, Convention::hf);
+  int i = 0;
+  for (Tensor& tensor : hf.tensors)
+    if (tensor.name.find(".experts.") != std::string::npos)
+      tensor.value = cast(tensor.value, ++i % 2 == 0 ? codec::f16 : codec::bf16);
+  std::vector<Finding> warnings;
+  const Canonical back = to_canonical(hf, model, warnings);
+  const Value& stack = *back.tensors.at(gates).value;
+  EXPECT_EQ(&stack.codec(), &codec::f32);
+  const std::vector<float> was = floats_of(*made.tensors.at(gates).value);
+  const std::vector<float> is = floats_of(stack);
+  for (size_t k = 0; k < was.size(); ++k) EXPECT_NEAR(is[k], was[k], 0.01) << k;
+}
+
+// Found by fuzzing: no function decodes these values.
+TEST(Canonical, ARuleThatComputesRefusesTypesThatItCannotRead) {
+  const ModelFacts model = facts_of(gemma, tiny_config(gemma));
+  Canonical made = tiny_canonical(model);
+  Checkpoint gguf = tiny_checkpoint(made, Convention::gguf);
+  Tensor& norm = tensor_named(gguf, "output_norm.weight");
+  const Codec opaque = {.name = "OPAQUE", .block_elements = 1, .block_bytes = 4};
+  norm.value = constant(std::vector<std::byte>(4 * 24), {24}, opaque);
+  std::vector<Finding> warnings;
+  const Error error = error_of([&] { to_canonical(gguf, model, warnings); });
+  EXPECT_EQ(error.code, &codes::type_not_decodable);
+  EXPECT_EQ(error.where, "tensor \"output_norm.weight\"");
+}
+
 TEST(Canonical, WhatEndsWhereItBeganKeepsItsValue) {
   each_model([](const Canonical& model) {
     if (model.model.arch->gguf.empty()) return;

@@ -142,7 +142,37 @@ Lie lie_of(const Slot& slot, Convention convention, const ModelFacts& model) {
   return lie;
 }
 
+// What a rule computes with has to be decoded.
+ValuePtr decodable(ValuePtr value, const Slot& slot, Convention convention) {
+  if (value->codec().decode) return value;
+  fail(codes::type_not_decodable,
+       {.where = tensor_where(slot_name(slot.cell(convention), slot.part, slot.layer,
+                                        std::max(0, slot.expert))),
+        .expected = "a type that can be computed with",
+        .found = std::string(value->codec().name)});
+}
+
 bool turns(Form form) { return form == Form::transposed || form == Form::flat_transposed; }
+
+// Packed values as f32 where their blocks would be cut: in vectors and in turned matrices.
+ValuePtr unpacked(ValuePtr value, const Lie& lie, const Slot& slot, Convention convention) {
+  const int64_t block = value->codec().block_elements;
+  const bool turned = lie.matrix && turns(slot.cell(convention).form);
+  if (block == 1 || (lie.columns % block == 0 && !turned)) return value;
+  return cast(decodable(std::move(value), slot, convention), codec::f32);
+}
+
+// Parts of one tensor may come in several types: f32 then, which holds what they hold.
+std::vector<ValuePtr> in_one_type(std::vector<ValuePtr> parts, const Slot& slot,
+                                  Convention convention) {
+  const Codec* first = &parts.front()->codec();
+  if (std::all_of(parts.begin(), parts.end(),
+                  [&](const ValuePtr& part) { return &part->codec() == first; }))
+    return parts;
+  for (ValuePtr& part : parts)
+    part = cast(decodable(std::move(part), slot, convention), codec::f32);
+  return parts;
+}
 
 ValuePtr with_zero_rows(ValuePtr value, const Lie& lie) {
   const Codec& codec = value->codec();
@@ -156,10 +186,8 @@ ValuePtr with_zero_rows(ValuePtr value, const Lie& lie) {
 ValuePtr as_rows(ValuePtr value, const Lie& lie, Form form) {
   const int64_t all = lie.stack * lie.rows;
   if (lie.skip > 0) return with_zero_rows(std::move(value), lie);
-  if (lie.matrix && turns(form)) {
-    if (value->codec().block_elements > 1) value = cast(std::move(value), codec::f32);
+  if (lie.matrix && turns(form))
     value = transpose(reshape(std::move(value), {lie.stack, lie.columns, lie.rows}));
-  }
   return reshape(std::move(value), lie.matrix ? Shape{all, lie.columns} : Shape{all});
 }
 
@@ -299,15 +327,18 @@ std::vector<Dim> native_dims(const Slot& slot, Convention convention) {
 std::vector<ValuePtr> split_native(ValuePtr native, const Slot& slot, Convention convention,
                                    const ModelFacts& model) {
   const Lie lie = lie_of(slot, convention, model);
-  const ValuePtr rows = as_rows(std::move(native), lie, slot.cell(convention).form);
+  const ValuePtr rows = as_rows(unpacked(std::move(native), lie, slot, convention), lie,
+                                slot.cell(convention).form);
   std::vector<ValuePtr> parts = ungrouped(rows, lie);
   for (size_t i = 0; i < parts.size(); ++i) {
     const TensorRow& row = *slot.rows[i];
     Shape shape = canonical_shape(row, slot.part, model);
     if (slot.expert >= 0) shape.front() = 1;
     parts[i] = reshape(std::move(parts[i]), std::move(shape));
-    if (const Rule* rule = row.cell(convention).rule)
+    if (const Rule* rule = row.cell(convention).rule) {
+      if (!rule->exact) parts[i] = decodable(std::move(parts[i]), slot, convention);
       parts[i] = rule->to_canonical(parts[i], {row.role, slot.part, slot.layer, model});
+    }
   }
   return parts;
 }
@@ -317,18 +348,19 @@ ValuePtr join_native(std::vector<ValuePtr> parts, const Slot& slot, Convention c
   const Lie lie = lie_of(slot, convention, model);
   for (size_t i = 0; i < parts.size(); ++i) {
     const TensorRow& row = *slot.rows[i];
-    if (const Rule* rule = row.cell(convention).rule)
+    parts[i] = unpacked(std::move(parts[i]), lie, slot, convention);
+    if (const Rule* rule = row.cell(convention).rule) {
+      if (!rule->exact) parts[i] = decodable(std::move(parts[i]), slot, convention);
       parts[i] = rule->from_canonical(parts[i], {row.role, slot.part, slot.layer, model});
+    }
     if (slot.expert >= 0) parts[i] = slice(parts[i], slot.expert, slot.expert + 1);
     const int64_t rows = lie.part_rows[i];
     parts[i] = reshape(parts[i], lie.matrix ? Shape{rows, lie.columns} : Shape{rows});
   }
-  ValuePtr value = grouped(std::move(parts), lie);
+  ValuePtr value = grouped(in_one_type(std::move(parts), slot, convention), lie);
   if (lie.skip > 0) value = slice(value, lie.skip, lie.rows);
-  if (lie.matrix && turns(slot.cell(convention).form)) {
-    if (value->codec().block_elements > 1) value = cast(std::move(value), codec::f32);
+  if (lie.matrix && turns(slot.cell(convention).form))
     value = transpose(reshape(std::move(value), {lie.stack, lie.rows, lie.columns}));
-  }
   return reshape(std::move(value), native_shape(slot, convention, model));
 }
 

@@ -12,6 +12,8 @@ namespace recast {
 
 namespace {
 
+constexpr double most_context = 1e15;
+
 // How strongly scaling stretches attention when nothing else is said (modeling_rope_utils).
 double usual_attention_factor(const ModelFacts& model) {
   const double original = static_cast<double>(
@@ -26,7 +28,7 @@ double usual_attention_factor(const ModelFacts& model) {
 // the reference converter computes the stored tensor.
 std::vector<float> llama3_factors(const ModelFacts& model) {
   const Rope& rope = model.rope;
-  const auto dims = static_cast<float>(model.facts.integer(Fact::head_dim));
+  const auto dims = static_cast<float>(rope_dimensions(model));
   const auto base = static_cast<float>(model.facts.real(Fact::rope_theta));
   const double factor = rope.factor.value_or(8.0);
   const double low = rope.low_freq_factor.value_or(1.0);
@@ -52,7 +54,8 @@ std::vector<float> llama3_factors(const ModelFacts& model) {
 // Values of a small float tensor of the source; empty when there is none.
 std::vector<float> small_tensor(const Checkpoint& source, std::string_view name) {
   const Tensor* tensor = source.find(name);
-  if (!tensor || !tensor->codec().decode || tensor->elements() > 65536) return {};
+  if (!tensor || !tensor->codec().decode || tensor->elements() > 65536 || tensor->elements() == 0)
+    return {};
   FloatCensus census;
   const Window bytes = tensor->value->fetch(0, tensor->elements(), census);
   std::vector<float> values(static_cast<size_t>(tensor->elements()));
@@ -60,10 +63,22 @@ std::vector<float> small_tensor(const Checkpoint& source, std::string_view name)
   return values;
 }
 
+[[noreturn]] void fail_tensor(std::string_view name, std::string expected, std::string found,
+                              const std::string& file) {
+  fail(codes::metadata_value, {.where = tensor_where(name),
+                               .expected = std::move(expected),
+                               .found = std::move(found),
+                               .file = file});
+}
+
 // The way back from rope_freqs: the largest entry is the factor, an entry between 1 and the factor
 // gives the original context, when low and high have their usual values.
 void read_llama3(const std::vector<float>& freqs, ModelFacts& model,
                  std::vector<Finding>& warnings, const std::string& file) {
+  constexpr std::string_view name = "rope_freqs.weight";
+  for (const float freq : freqs)
+    if (!std::isfinite(freq) || freq <= 0)
+      fail_tensor(name, "finite factors above 0", fmt::format("{}", freq), file);
   Rope& rope = model.rope;
   rope.type = "llama3";
   rope.low_freq_factor = 1.0;
@@ -91,13 +106,38 @@ void read_llama3(const std::vector<float>& freqs, ModelFacts& model,
     while (context < lower) context *= 2;
     if (context > upper) context = std::ceil(lower);
   }
+  if (!(context < most_context))
+    fail_tensor(name, "factors that some context length gives", fmt::format("{}", context), file);
   rope.original_context = std::llround(context);
-  add_warning(warnings, Error(codes::assumed, {.where = tensor_where("rope_freqs.weight"),
+  add_warning(warnings, Error(codes::assumed, {.where = tensor_where(name),
                                                .found = "low_freq_factor 1, high_freq_factor 4",
                                                .file = file}));
   model.assumptions.emplace_back(
       "llama3 rope: low_freq_factor 1 and high_freq_factor 4 (only their product with the factor "
       "is stored)");
+}
+
+int64_t context_of(double value, const std::string& prefix, const std::string& file) {
+  if (!(value >= 1 && value < most_context))
+    fail(codes::metadata_value,
+         {.where = key_where(prefix + "rope.scaling.original_context_length"),
+          .expected = "a context length",
+          .found = fmt::format("{}", value),
+          .file = file});
+  return static_cast<int64_t>(value);
+}
+
+// A factor for each frequency, or the tensor would be of another shape than the model asks for.
+using RopeTensors = std::vector<std::pair<Role, std::vector<float>>>;
+RopeTensors checked(RopeTensors tensors, const ModelFacts& model) {
+  const int64_t half = rope_dimensions(model) / 2;
+  for (const auto& [role, factors] : tensors)
+    if (std::ssize(factors) != half)
+      fail(codes::config_contradicts,
+           {.where = fmt::format("rope factors of type {}", printable(model.rope.type)),
+            .expected = fmt::format("{} numbers, half the rotary dimensions", half),
+            .found = fmt::format("{}", factors.size())});
+  return tensors;
 }
 
 }  // namespace
@@ -171,7 +211,7 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
     rope.mscale = rope.mscale_all_dim;
   }
   if (const auto context = number("rope.scaling.original_context_length"))
-    rope.original_context = static_cast<int64_t>(*context);
+    rope.original_context = context_of(*context, prefix, source.config_file);
 
   const std::vector<float> freqs = small_tensor(source, "rope_freqs.weight");
   const std::vector<float> longs = small_tensor(source, "rope_factors_long.weight");
@@ -199,13 +239,14 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
 std::vector<std::pair<Role, std::vector<float>>> rope_tensors(const ModelFacts& model) {
   const Rope& rope = model.rope;
   if (!model.arch->rope) return {};
-  if (rope.type == "llama3") return {{Role::rope_freqs, llama3_factors(model)}};
+  if (rope.type == "llama3") return checked({{Role::rope_freqs, llama3_factors(model)}}, model);
   if (rope.type != "longrope" || !model.arch->gguf_longrope) return {};
   const auto to_f32 = [](const std::vector<double>& values) {
     return std::vector<float>(values.begin(), values.end());
   };
-  return {{Role::rope_factors_long, to_f32(rope.long_factor)},
-          {Role::rope_factors_short, to_f32(rope.short_factor)}};
+  return checked({{Role::rope_factors_long, to_f32(rope.long_factor)},
+                  {Role::rope_factors_short, to_f32(rope.short_factor)}},
+                 model);
 }
 
 }  // namespace recast

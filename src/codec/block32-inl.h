@@ -51,7 +51,7 @@ HWY_INLINE hn::Vec<I32> truncate(hn::Vec<F32> v) {
   return hn::Vec<I32>{_mm512_cvttps_epi32(v.raw)};
 #elif HWY_TARGET <= HWY_AVX2
   return hn::Vec<I32>{_mm256_cvttps_epi32(v.raw)};
-#elif HWY_ARCH_X86
+#elif HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128
   return hn::Vec<I32>{_mm_cvttps_epi32(v.raw)};
 #else
   return hn::ConvertTo(I32(), v);

@@ -63,8 +63,10 @@ Canonical narrow_exact(Canonical canonical, const Checkpoint& source, const Code
       continue;
     if (!same_values(*native.tensor.value, *original->value)) continue;
     for (const RoleKey& key : native.roles) {
-      RoleTensor& tensor = canonical.tensors.at(key);
-      if (&tensor.value->codec() == &codec::f32) tensor.value = cast(tensor.value, type);
+      const auto it = canonical.tensors.find(key);
+      if (it == canonical.tensors.end()) continue;  // made from the config: rope factors
+      ValuePtr& value = it->second.value;
+      if (&value->codec() == &codec::f32) value = cast(value, type);
     }
   }
   return canonical;

@@ -414,6 +414,9 @@ ValuePtr slice(ValuePtr value, int64_t begin, int64_t end) {
 }
 
 ValuePtr concat(std::vector<ValuePtr> parts, Shape shape) {
+  assert(std::all_of(parts.begin(), parts.end(), [&](const ValuePtr& part) {
+    return &part->codec() == &parts.front()->codec();
+  }));
   // Parts that continue each other in one value or one file become one part.
   std::vector<ValuePtr> merged;
   for (ValuePtr& part : parts) {
@@ -461,6 +464,7 @@ ValuePtr transpose(ValuePtr value) {
 }
 
 ValuePtr map(ValuePtr value, void (*function)(float* values, int64_t n), const Codec& f32) {
+  assert(value->codec().decode);
   return std::make_shared<Map>(std::move(value), function, f32);
 }
 

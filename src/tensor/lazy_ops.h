@@ -43,7 +43,7 @@ ValuePtr swap_row_axes(ValuePtr value, int64_t outer, int64_t a, int64_t b, int6
 // codec of single elements.
 ValuePtr transpose(ValuePtr value);
 
-// A function applied to tiles of f32 values; the result is f32 (`f32` names that codec).
+// A function on f32 values; the result is f32 (`f32` names that codec). Requires: it decodes.
 ValuePtr map(ValuePtr value, void (*function)(float* values, int64_t n), const Codec& f32);
 
 }  // namespace recast

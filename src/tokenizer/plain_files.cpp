@@ -177,7 +177,7 @@ TokenizerJson read_tekken(const json::Value& root, const std::string& file) {
   const auto specials = require(config, "default_num_special_tokens", file).as_int();
   const json::Array* vocab = require(root, "vocab", file).as_array();
   if (!pattern || !vocab || !size || !specials || *specials < 0 || *size < *specials ||
-      *size >= max_token_id)
+      *size >= id_limit(std::ssize(*vocab)))
     bad_tekken("config", "pattern, default_vocab_size and default_num_special_tokens", file);
   std::vector<std::string> tokens;
   for (const json::Value& entry : *vocab) {

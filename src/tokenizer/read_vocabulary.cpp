@@ -206,7 +206,11 @@ class VocabularyReader {
       put_json_tokens(list);
       put_config_added(list, false);
     }
-    const int64_t rows = embedding_rows();
+    const int64_t rows = embedding_rows(list.size());
+    if (rows >= max_token_id)
+      fail(codes::token_id_range, {.where = key_where("vocab_size"),
+                                   .expected = fmt::format("at most {}", max_token_id),
+                                   .found = fmt::format("{}", rows)});
     if (rows != 0 && rows < list.size())
       fail(codes::vocab_rows, {.expected = fmt::format("at most {} tokens (vocab_size)", rows),
                                .found = fmt::format("{} tokens", list.size()),
@@ -250,8 +254,9 @@ class VocabularyReader {
       fail(codes::tokenizer_field, {.expected = "an object of text and id",
                                     .found = std::string(root.type_name()),
                                     .file = shown("added_tokens.json")});
+    const int64_t named = list.size() + std::ssize(*tokens);
     for (const auto& [text, value] : *tokens)
-      list.put(check_token_id(value, text, shown("added_tokens.json")),
+      list.put(check_token_id(value, text, shown("added_tokens.json"), named),
                {.text = text, .score = -1000, .type = TokenType::user_defined});
   }
 
@@ -261,21 +266,23 @@ class VocabularyReader {
         tokenizer_config_ ? tokenizer_config_->find("added_tokens_decoder") : nullptr;
     if (!decoder || !decoder->as_object()) return;
     const std::string file = shown("tokenizer_config.json");
+    const int64_t named = list.size() + std::ssize(*decoder->as_object());
     for (const auto& [id, value] : *decoder->as_object()) {
-      AddedToken token = read_added_token(value, file);
-      token.id = check_token_id(json::Number{id}, token.content, file);
+      AddedToken token = read_added_token(value, file, named);
+      token.id = check_token_id(json::Number{id}, token.content, file, named);
       if (replace || !list.has(token.id)) put_added(token, list);
     }
   }
 
-  int64_t embedding_rows() const {
+  // What the config alone says is not believed when it is far above the tokens.
+  int64_t embedding_rows(int64_t tokens) const {
     if (in_.embedding_rows > 0 || !in_.config) return in_.embedding_rows;
     const json::Value* size = in_.config->find("vocab_size");
     if (!size)
       if (const json::Value* text = in_.config->find("text_config"))
         size = text->find("vocab_size");
     const auto rows = size ? size->as_int() : std::nullopt;
-    return rows && *rows > 0 && *rows < max_token_id ? *rows : 0;
+    return rows && *rows > 0 && *rows < id_limit(tokens) ? *rows : 0;
   }
 
   std::string pre() {

@@ -81,7 +81,7 @@ class Reader {
     const json::Object* vocab = member("vocab").as_object();
     if (!vocab) bad_field("vocab", "an object", std::string(member("vocab").type_name()));
     for (const auto& [token, value] : *vocab) {
-      const auto id = static_cast<size_t>(check_token_id(value, token, file_));
+      const auto id = static_cast<size_t>(check_token_id(value, token, file_, std::ssize(*vocab)));
       if (id >= out_.vocab.size()) out_.vocab.resize(id + 1);
       if (out_.vocab[id])
         fail(codes::token_id_twice,
@@ -202,12 +202,13 @@ std::optional<int64_t> TokenizerJson::added_id(std::string_view content) const {
   return std::nullopt;
 }
 
-int64_t check_token_id(const json::Value& value, std::string_view token, const std::string& file) {
+int64_t check_token_id(const json::Value& value, std::string_view token, const std::string& file,
+                       int64_t tokens) {
   const auto id = value.as_int();
-  if (id && *id >= 0 && *id < max_token_id) return *id;
+  if (id && *id >= 0 && *id < id_limit(tokens)) return *id;
   fail(codes::token_id_range,
        {.where = fmt::format("token \"{}\"", printable(token)),
-        .expected = fmt::format("an id from 0 to {}", max_token_id - 1),
+        .expected = fmt::format("an id from 0 to {}", id_limit(tokens) - 1),
         .found = value.is_number() ? value.as_number()->text : std::string(value.type_name()),
         .file = file});
 }
@@ -251,7 +252,7 @@ std::string charsmap_of(const json::Value& normalizer, const std::string& file) 
   return *bytes;
 }
 
-AddedToken read_added_token(const json::Value& value, const std::string& file) {
+AddedToken read_added_token(const json::Value& value, const std::string& file, int64_t tokens) {
   const json::Value* content = value.find("content");
   if (!content || !content->as_string())
     fail(codes::tokenizer_field, {.where = key_where("added_tokens"),
@@ -259,7 +260,8 @@ AddedToken read_added_token(const json::Value& value, const std::string& file) {
                                   .found = printable(json::write(value)),
                                   .file = file});
   AddedToken token{.content = *content->as_string()};
-  if (const json::Value* id = value.find("id")) token.id = check_token_id(*id, token.content, file);
+  if (const json::Value* id = value.find("id"))
+    token.id = check_token_id(*id, token.content, file, tokens);
   const auto flag = [&](std::string_view key, bool otherwise) {
     const json::Value* member = value.find(key);
     return member ? member->as_bool().value_or(otherwise) : otherwise;
@@ -280,7 +282,9 @@ TokenizerJson parse_tokenizer_json(json::Value root, const std::string& file) {
   TokenizerJson out = Reader(*model, file).read();
   if (const json::Value* added = root.find("added_tokens"))
     if (const json::Array* list = added->as_array())
-      for (const json::Value& entry : *list) out.added.push_back(read_added_token(entry, file));
+      for (const json::Value& entry : *list)
+        out.added.push_back(
+            read_added_token(entry, file, std::ssize(out.vocab) + std::ssize(*list)));
   check_added(out.added, file);
   out.normalizer = member_of(root, "normalizer");
   out.pre_tokenizer = member_of(root, "pre_tokenizer");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,13 +57,19 @@ bool prepends_space(const TokenizerJson& json);
 // The bytes of the Precompiled normalizer; empty when there is none. Throws charsmap_broken.
 std::string charsmap_of(const json::Value& normalizer, const std::string& file = "tokenizer.json");
 
-// Reads one object of added_tokens or of added_tokens_decoder. Requires the content; the id is 0
-// when the object has none.
-AddedToken read_added_token(const json::Value& value, const std::string& file);
-
-// Largest id that a tokenizer file may use, exclusive: nothing is allocated for more.
+// Largest id that any tokenizer file may use, exclusive.
 inline constexpr int64_t max_token_id = int64_t{1} << 24;
-// Throws token_id_range unless 0 <= id < max_token_id; `found` is how the file spells it.
-int64_t check_token_id(const json::Value& id, std::string_view token, const std::string& file);
+// The same for a file that names so many tokens: ids have holes, but a few names with ids in the
+// millions would only cost memory.
+constexpr int64_t id_limit(int64_t tokens) {
+  return tokens > max_token_id ? max_token_id : std::min(max_token_id, 65'536 + 16 * tokens);
+}
+// Throws token_id_range unless 0 <= id < id_limit(tokens); `found` is how the file spells it.
+int64_t check_token_id(const json::Value& id, std::string_view token, const std::string& file,
+                       int64_t tokens);
+
+// Reads one object of added_tokens or of added_tokens_decoder, of a file that names so many tokens.
+// Requires the content; the id is 0 when the object has none.
+AddedToken read_added_token(const json::Value& value, const std::string& file, int64_t tokens);
 
 }  // namespace recast

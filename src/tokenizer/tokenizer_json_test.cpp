@@ -53,6 +53,9 @@ TEST(TokenizerJson, RefusesWrongIds) {
   EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"a":-1},"merges":[]})", "-1"), "token_id_range");
   EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"a":4000000000},"merges":[]})", "4000000000"),
             "token_id_range");
+  // One name would cost the memory of nine million.
+  EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"a":9000000},"merges":[]})", "9000000"),
+            "token_id_range");
   EXPECT_EQ(error_of(R"({"type":"BPE","vocab":{"a":1,"b":1},"merges":[]})", "\"a\""),
             "token_id_twice");
 }

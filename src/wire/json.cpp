@@ -10,6 +10,7 @@
 #include "wire/decimal.h"
 #include "wire/json_events.h"
 #include "wire/mistaken.h"
+#include "wire/utf8.h"
 
 namespace recast::json {
 
@@ -175,7 +176,18 @@ void write_escape(char c, std::string& out) {
     out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
 }
 
+// What stands in texts of binary formats may be any bytes; JSON has no way to say them.
+std::string with_replacements(std::string_view text) {
+  std::string out;
+  while (const auto bad = find_invalid_utf8(text)) {
+    out.append(text.substr(0, *bad)).append("\xEF\xBF\xBD");
+    text.remove_prefix(*bad + 1);
+  }
+  return out.append(text);
+}
+
 void write_string(std::string_view text, std::string& out) {
+  if (find_invalid_utf8(text)) return write_string(with_replacements(text), out);
   out += '"';
   for (const char c : text) {
     if (static_cast<uint8_t>(c) >= 0x20 && c != '"' && c != '\\')

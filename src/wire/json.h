@@ -93,7 +93,7 @@ Value parse(std::string_view text, const ParseOptions& options);
 Value parse_file(const File& file, ParseOptions options = {});
 
 // Text with the given indent (0: one line, separators ", " and ": " as Python's json.dumps;
-// otherwise as json.dumps(indent=N)). Non-ASCII characters are written as they are.
+// otherwise as json.dumps(indent=N)). Non-ASCII is written as it is, invalid UTF-8 as U+FFFD.
 std::string write(const Value& value, int indent = 0);
 
 }  // namespace recast::json

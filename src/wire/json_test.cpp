@@ -194,6 +194,11 @@ TEST(JsonWrite, GivesTheTextOfPythonsDumps) {
             "}");
 }
 
+TEST(JsonWrite, TextThatIsNotUtf8StillGivesJson) {
+  EXPECT_EQ(write(Value(std::string("a\xff\xe2\x81z"))), "\"a\uFFFD\uFFFD\uFFFDz\"");
+  EXPECT_NO_THROW(read(write(Value(std::string("\xed\xa0\x80")))));
+}
+
 TEST(JsonWrite, ReadsBackForAnyStringAndIndent) {
   std::mt19937 random(7);
   for (int i = 0; i < 2000; ++i) {

@@ -49,13 +49,24 @@ void check_heads(const Checkpoint& checkpoint, const std::string& key, const std
     fail_value(file, key, "at least 1 head, as there are attention tensors", "0");
 }
 
-// Runtimes copy any bytes; reports and other formats need text. Tokens are checked as a tokenizer.
+// Runtimes copy any bytes; reports and other formats need text.
+void check_text(Checkpoint& checkpoint, const std::string& where, const std::string& text,
+                const std::string& file) {
+  if (find_invalid_utf8(text))
+    add_warning(checkpoint.warnings,
+                Error(codes::gguf_text, {.where = where, .found = printable(text), .file = file}));
+}
+
 void check_texts(Checkpoint& checkpoint, const std::string& file) {
-  for (const auto& [key, value] : checkpoint.metadata.entries())
-    if (const std::string* text = value.as_string(); text && find_invalid_utf8(*text))
-      add_warning(checkpoint.warnings,
-                  Error(codes::gguf_text,
-                        {.where = key_where(key), .found = printable(*text), .file = file}));
+  for (const auto& [key, value] : checkpoint.metadata.entries()) {
+    if (const std::string* text = value.as_string())
+      check_text(checkpoint, key_where(key), *text, file);
+    if (const std::vector<std::string>* texts = value.as_strings())  // the first one will do
+      if (const auto bad = std::find_if(texts->begin(), texts->end(), find_invalid_utf8);
+          bad != texts->end())
+        check_text(checkpoint, fmt::format("{}, item {}", key_where(key), bad - texts->begin()),
+                   *bad, file);
+  }
 }
 
 }  // namespace
