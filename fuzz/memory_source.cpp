@@ -32,6 +32,18 @@ class MemorySource : public Source {
     names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
   }
+  std::vector<std::string> list(std::string_view folder) const override {
+    check_relative_name(folder);
+    const std::string head = std::string(folder).append("/");
+    std::vector<std::string> names;
+    for (const auto& [name, file] : files_)
+      if (name.starts_with(head)) {
+        const std::string rest = name.substr(head.size());
+        names.push_back(rest.substr(0, rest.find('/')));
+      }
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+  }
   std::shared_ptr<const File> find(std::string_view name) const override {
     check_relative_name(name);
     const auto it = files_.find(std::string(name));

@@ -130,7 +130,7 @@ void tokenizer_folder(Bytes input) {
       {.find = [&](std::string_view name) { return source->find(name); }, .model_type = "llama"});
   if (!result) return;
   std::vector<Finding> warnings;
-  rebuild_tokenizer_files(result->vocabulary, "llama", warnings);
+  rebuild_tokenizer_files(result->vocabulary, "llama", nullptr, warnings);
 }
 
 void config(Bytes input) {
