@@ -96,20 +96,25 @@ void yaml(Bytes input) {
   yaml::parse(text, {.file = "input"});
 }
 
-void walk(protobuf::Message in) {
+// `budget`: of messages in messages, as most bytes are none and each ends in an exception.
+void walk(protobuf::Message in, int& budget) {
   while (in.next()) {
     if (in.type() != protobuf::WireType::bytes) {
       if (in.type() == protobuf::WireType::varint) in.as_sint64();
       continue;
     }
     in.text();
-    try {  // any bytes may be a message or not
-      walk(in.message());
+    if (--budget < 0) continue;
+    try {
+      walk(in.message(), budget);
     } catch (const Error&) {
     }
   }
 }
-void protobuf(Bytes input) { walk(protobuf::Message(input, {.file = "input", .limit_depth = 20})); }
+void protobuf(Bytes input) {
+  int budget = 50;
+  walk(protobuf::Message(input, {.file = "input", .limit_depth = 20}), budget);
+}
 
 void sentencepiece(Bytes input) {
   const SentencePieceModel model = parse_sentencepiece(input, "input");
