@@ -24,7 +24,8 @@ inline json::Value tiny_value(const KeyRow& row, bool tied) {
       {"head_dim", 6},        {"ffn", 20},           {"vocab", 11},        {"context", 32},
       {"norm_eps", 1e-5},     {"rope_theta", 1e4},   {"rope_theta_swa", 5e3},
       {"partial_rotary", 1.0}, {"sliding_window", 16}, {"experts", 4},     {"experts_used", 2},
-      {"expert_ffn", 10},     {"shared_ffn", 14},    {"mtp_layers", 0},    {"first_dense", 1},   {"pad_token_id", 1},
+      {"expert_ffn", 10},     {"shared_ffn", 14},    {"mtp_layers", 0},    {"first_dense", 1},
+      {"pad_token_id", 1},
   };
   if (row.fact == Fact::tied) return tied;
   if (const auto it = values.find(row.fact.name); it != values.end()) return it->second;

@@ -181,7 +181,7 @@ struct Architecture {
   bool gguf_longrope = false;  // the runtime takes long and short factors
   // JSON object: members of rope_parameters with yarn that a GGUF does not hold, as published.
   std::string_view gguf_yarn = "{}";
-  bool gguf_original_context = false;  // written without scaling too; longrope has other names (phi3)
+  bool gguf_original_context = false;  // written without scaling too; other names of longrope (phi3)
 };
 
 // The registry: one line a family.

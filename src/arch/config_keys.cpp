@@ -16,13 +16,13 @@ namespace {
 constexpr std::string_view harmless =
     // what it is called and was saved by
     "architectures model_type auto_map transformers_version _name_or_path _commit_hash "
-    "name_or_path custom_pipelines unsloth_fixed unsloth_version transformers.js_config _from_model_config "
-    "_diffusers_version peft_version model_name license "
+    "name_or_path custom_pipelines unsloth_fixed unsloth_version transformers.js_config "
+    "_from_model_config _diffusers_version peft_version model_name license "
     // types and how it is run
     "dtype torch_dtype quantization_config attn_implementation _attn_implementation "
     "_attn_implementation_internal _attn_implementation_autoset _flash_attn_2_enabled "
-    "use_flash_attn use_flash_attention use_flash_attention_2 flash_attn use_cache use_cache_quantization "
-    "use_cache_kernel torchscript use_bfloat16 return_dict use_return_dict output_attentions "
+    "use_flash_attn use_flash_attention use_flash_attention_2 flash_attn use_cache "
+    "use_cache_quantization use_cache_kernel torchscript use_bfloat16 return_dict use_return_dict output_attentions "
     "output_hidden_states output_scores return_dict_in_generate chunk_size_feed_forward "
     "tf_legacy_loss gradient_checkpointing use_memory_efficient_attention use_mambapy "
     "use_associative_scan use_xformers deterministic_flash_attn reference_compile slow_but_exact "
@@ -54,7 +54,8 @@ constexpr std::string_view harmless =
     "generation_config max_window_size chat_format onnx_safe add_bos_token add_eos_token "
     // other parts of a model of several modalities
     "text_config llm_config language_config vision_config audio_config vision_tower "
-    "mm_vision_tower mm_hidden_size mm_projector_type mm_tokens_per_image image_token_id image_token_index "
+    "mm_vision_tower mm_hidden_size mm_projector_type mm_tokens_per_image image_token_id "
+    "image_token_index "
     "video_token_id video_token_index audio_token_id audio_token_index boi_token_id eoi_token_id "
     "boi_token_index eoi_token_index boa_token_index eoa_token_index vision_token_id "
     "vision_start_token_id vision_end_token_id projector_hidden_act vision_feature_layer "

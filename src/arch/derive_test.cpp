@@ -60,7 +60,8 @@ TEST(Derive, TheMissingKeysSuffice) {
     const Checkpoint model = tiny(*arch, Convention::hf);
     const json::Value bare = complete_by_shapes(*arch, model, nullptr).config;
     json::Value stated{json::Object{}};
-    for (const std::string& key : missing_keys(*arch, bare)) set_member(stated, key, *member(whole, key));
+    for (const std::string& key : missing_keys(*arch, bare))
+      set_member(stated, key, *member(whole, key));
     const CompletedConfig completed = complete_by_shapes(*arch, model, stated);
     EXPECT_TRUE(missing_keys(*arch, completed.config).empty()) << arch->name;
     const ModelFacts facts = facts_of(*arch, completed.config);
