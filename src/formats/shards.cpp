@@ -19,6 +19,8 @@
 namespace recast {
 namespace {
 
+constexpr uint64_t index_sniff_bytes = 64 << 10;
+
 constexpr std::pair<std::string_view, const Codec*> dtypes[] = {
     {"F64", &codec::f64},
     {"F32", &codec::f32},
@@ -140,6 +142,16 @@ std::vector<std::string> sums_in_order(const Checkpoint& checkpoint,
 }
 
 }  // namespace
+
+bool begins_as_index(const File& file, std::string_view extension) {
+  const Window window = file.window(0, std::min(file.size(), index_sniff_bytes));
+  const std::string_view text(reinterpret_cast<const char*>(window.bytes().data()),
+                              window.bytes().size());
+  const size_t brace = text.find_first_not_of(" \t\r\n");
+  return brace != std::string_view::npos && text[brace] == '{' &&
+         text.find("\"weight_map\"") != std::string_view::npos &&
+         text.find(fmt::format("{}\"", extension)) != std::string_view::npos;
+}
 
 ShardSet shards_of_index(const Source& source, const std::string& index) {
   std::set<std::string> names;

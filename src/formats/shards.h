@@ -19,6 +19,9 @@ struct ShardSet {
   std::string index;               // name of the index file, empty when there is none
   bool torch = false;              // files of torch.save instead of safetensors
 };
+// Whether a file begins as an index of files with this extension does: a JSON object whose
+// weight_map is in sight, since only short metadata stands before it.
+bool begins_as_index(const File& file, std::string_view extension);
 // The shards that an index names, sorted. Throws what read_shard_index throws.
 ShardSet shards_of_index(const Source& source, const std::string& index);
 // All `count` files of a set that is known by its names alone.

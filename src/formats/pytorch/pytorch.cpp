@@ -13,26 +13,16 @@ namespace {
 
 constexpr std::string_view index_extension = ".index.json";
 constexpr std::string_view shard_extension = ".bin";
-constexpr uint64_t index_sniff_bytes = 64 << 10;
 
 bool is_index(std::string_view name) { return name.ends_with(index_extension); }
-
-std::string probe_index(const File& file) {
-  const Window window = file.window(0, std::min(file.size(), index_sniff_bytes));
-  const std::string_view text(reinterpret_cast<const char*>(window.bytes().data()),
-                              window.bytes().size());
-  const size_t brace = text.find_first_not_of(" \t\r\n");
-  const bool fits = brace != std::string_view::npos && text[brace] == '{' &&
-                    text.find("\"weight_map\"") != std::string_view::npos &&
-                    text.find(".bin\"") != std::string_view::npos;
-  return fits ? "JSON with a weight_map of .bin files" : "";
-}
 
 std::string probe(const Source& source) {
   if (source.is_folder()) return {};
   const auto file = source.file();
   const std::string_view container = torch_container(*file);
-  return container.empty() ? probe_index(*file) : std::string(container);
+  return !container.empty()                       ? std::string(container)
+         : begins_as_index(*file, shard_extension) ? "JSON with a weight_map of .bin files"
+                                                   : "";
 }
 
 // The files that the given one stands for.

@@ -11,21 +11,8 @@ namespace {
 
 constexpr std::string_view index_extension = ".safetensors.index.json";
 constexpr uint64_t max_header_bytes = 100'000'000;
-constexpr uint64_t index_sniff_bytes = 64 << 10;
 
 bool is_index(const std::string& name) { return name.ends_with(".json"); }
-
-// An index begins with its short metadata, so that the map is in sight.
-std::string probe_index(const File& file) {
-  const Window window = file.window(0, std::min(file.size(), index_sniff_bytes));
-  const std::string_view text(reinterpret_cast<const char*>(window.bytes().data()),
-                              window.bytes().size());
-  const size_t brace = text.find_first_not_of(" \t\r\n");
-  const bool fits = brace != std::string_view::npos && text[brace] == '{' &&
-                    text.find("\"weight_map\"") != std::string_view::npos &&
-                    text.find(".safetensors\"") != std::string_view::npos;
-  return fits ? "JSON with a weight_map of safetensors files" : "";
-}
 
 std::string probe(const Source& source) {
   if (source.is_folder()) return {};
@@ -36,7 +23,9 @@ std::string probe(const Source& source) {
   std::memcpy(&header_bytes, window.bytes().data(), sizeof header_bytes);
   if (header_bytes >= 2 && header_bytes <= max_header_bytes && window.bytes()[8] == std::byte{'{'})
     return "a JSON header behind its length of " + std::to_string(header_bytes) + " bytes";
-  return probe_index(*file);
+  return begins_as_index(*file, safetensors_extension)
+             ? "JSON with a weight_map of safetensors files"
+             : "";
 }
 
 // The files that the given one stands for.
