@@ -35,6 +35,7 @@ class Canonicaliser {
   Canonicaliser(const Checkpoint& source, ModelFacts model, std::vector<Finding>& warnings)
       : source_(source), warnings_(warnings) {
     out_.model = std::move(model);
+    prefixes_ = words(arch().prefixes);
   }
 
   Canonical run() {
@@ -65,14 +66,14 @@ class Canonicaliser {
   std::string table_name(std::string_view name) const {
     if (!hf() || slots_.contains(std::string(name))) return std::string(name);
     if (auto found = with_prefix(name)) return *found;
-    for (const std::string_view wrapper : words(text_wrappers))
+    for (const std::string_view wrapper : wrappers_)
       if (name.starts_with(wrapper))
         if (auto found = with_prefix(name.substr(wrapper.size()))) return *found;
     return std::string(name);
   }
   std::optional<std::string> with_prefix(std::string_view name) const {
     if (auto found = with_suffix(std::string(name))) return found;
-    for (const std::string_view prefix : words(arch().prefixes)) {
+    for (const std::string_view prefix : prefixes_) {
       if (auto found = with_suffix(std::string(prefix).append(name))) return found;
       if (name.starts_with(prefix))
         if (auto found = with_suffix(std::string(name.substr(prefix.size())))) return found;
@@ -143,12 +144,12 @@ class Canonicaliser {
 
   int64_t layer_in(std::string_view name, std::string_view head, std::string_view tail) const {
     if (hf() && !name.starts_with(head))
-      for (const std::string_view wrapper : words(text_wrappers))
+      for (const std::string_view wrapper : wrappers_)
         if (name.starts_with(wrapper)) {
           name.remove_prefix(wrapper.size());
           break;
         }
-    for (const std::string_view prefix : words(arch().prefixes))
+    for (const std::string_view prefix : prefixes_)
       if (!hf() || name.starts_with(head))
         break;
       else if (head.starts_with(prefix) && name.starts_with(head.substr(prefix.size())))
@@ -337,6 +338,9 @@ class Canonicaliser {
   const Checkpoint& source_;
   std::vector<Finding>& warnings_;
   Canonical out_;
+  // Split once: every tensor is held against them for every row.
+  const std::vector<std::string_view> wrappers_ = words(text_wrappers);
+  std::vector<std::string_view> prefixes_;
   std::vector<NamedSlot> slots_in_order_, also_read_;
   std::unordered_map<std::string, const Slot*> slots_;
   std::map<RoleKey, std::map<int, RoleTensor>> entries_;  // of stacks that come one by one

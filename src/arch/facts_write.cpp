@@ -40,9 +40,13 @@ MetaValue meta_of(const KeyRow& row, const ModelFacts& model) {
       static_cast<uint32_t>(std::llround(convert(static_cast<double>(f.integer(row.fact))))));
 }
 
+// Whether GGUF has a key for a row.
+bool is_held(const KeyRow& row) {
+  return !row.gguf.empty() && row.gguf_written && !is_tensor_rule(row.gguf);
+}
+
 bool is_written(const KeyRow& row, const ModelFacts& model) {
-  if (row.gguf.empty() || is_tensor_rule(row.gguf) || !row.gguf_written) return false;
-  if (!model.facts.has(row.fact)) return false;
+  if (!is_held(row) || !model.facts.has(row.fact)) return false;
   if (row.kind == KeyKind::optional_integer) return model.facts.integer(row.fact) > 0;
   if (row.kind == KeyKind::layer_types) {
     const auto list = model.facts.list(row.fact);
@@ -177,6 +181,7 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
                                        .found = printable(found),
                                        .file = file}));
   };
+  const json::Value constants = json::parse(arch.constants, {});
   for (const IgnoredByGguf& row : arch.ignored) {
     const json::Value* value = member(config, row.key);
     const json::Value absent =
@@ -184,7 +189,6 @@ void warn_of_runtime(const ModelFacts& model, const json::Value& config, const s
             ? number_of(*find_key(arch, Fact::sliding_window), model.facts)
             : json::Value(nullptr);
     const std::string text = json::write(value ? *value : absent);
-    const json::Value constants = json::parse(arch.constants, {});
     if (!value && member(constants, row.key)) continue;  // the class default is what llama.cpp does
     if (!has_word(row.harmless, text)) warn(codes::runtime_ignores, row.key, text, std::string(row.what));
   }
@@ -274,10 +278,6 @@ bool same_json(const json::Value& a, const json::Value& b) {
 bool outgrows_gguf(const Rope& rope) {
   return rope.type == "llama3" || rope.type == "dynamic" || rope.mscale || rope.mscale_all_dim ||
          !rope.unknown.empty();
-}
-
-bool is_held(const KeyRow& row) {
-  return !row.gguf.empty() && row.gguf_written && !is_tensor_rule(row.gguf);
 }
 
 }  // namespace
