@@ -79,6 +79,15 @@ inline constexpr TensorRow qkv_biased_attention[] = {
     {Role::attn_output, {"model.layers.{}.self_attn.o_proj"}, {"blk.{}.attn_output"},
      {Dim::hidden, Dim::q}},
 };
+// Gate and up rows in one matrix, in both conventions.
+inline constexpr TensorRow fused_ffn[] = {
+    {Role::ffn_gate, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
+     {Dim::ffn, Dim::hidden}},
+    {Role::ffn_up, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
+     {Dim::ffn, Dim::hidden}},
+    {Role::ffn_down, {"model.layers.{}.mlp.down_proj"}, {"blk.{}.ffn_down"},
+     {Dim::hidden, Dim::ffn}},
+};
 inline constexpr TensorRow gated_ffn[] = {
     {Role::ffn_gate, {"model.layers.{}.mlp.gate_proj"}, {"blk.{}.ffn_gate"},
      {Dim::ffn, Dim::hidden}, Needed::always, Needed::mlp_bias},
@@ -145,6 +154,17 @@ inline constexpr TensorRow shared_experts[] = {
      {shared_rows, Dim::hidden}, with_shared},
     {Role::shared_down, {"model.layers.{}.mlp.shared_experts.down_proj"},
      {"blk.{}.ffn_down_shexp"}, {Dim::hidden, shared_rows}, with_shared},
+};
+// Experts of Mixtral's names, w1 the gate, w2 down, w3 up.
+inline constexpr TensorRow sparse_moe[] = {
+    {Role::router, {"model.layers.{}.block_sparse_moe.gate"}, {"blk.{}.ffn_gate_inp"},
+     {Dim::experts, Dim::hidden}},
+    {Role::expert_gate, {"model.layers.{}.block_sparse_moe.experts.{e}.w1"},
+     {"blk.{}.ffn_gate_exps"}, {Dim::experts, Dim::ffn, Dim::hidden}},
+    {Role::expert_down, {"model.layers.{}.block_sparse_moe.experts.{e}.w2"},
+     {"blk.{}.ffn_down_exps"}, {Dim::experts, Dim::hidden, Dim::ffn}},
+    {Role::expert_up, {"model.layers.{}.block_sparse_moe.experts.{e}.w3"},
+     {"blk.{}.ffn_up_exps"}, {Dim::experts, Dim::ffn, Dim::hidden}},
 };
 inline constexpr TensorRow dense_ffn[] = {
     {Role::ffn_gate, {"model.layers.{}.mlp.gate_proj"}, {"blk.{}.ffn_gate"},
@@ -221,12 +241,18 @@ inline bool is_not_four_hidden(const ModelFacts& m) {
 inline bool has_fewer_kv_heads(const ModelFacts& m) {
   return m.facts.integer(Fact::kv_heads) != m.facts.integer(Fact::heads);
 }
-// Whether all layers but every n-th have a window.
-inline bool has_window_period(const ModelFacts& m, int64_t n) {
-  const auto windows = m.facts.list(Fact::window_layers);
-  for (size_t i = 0; i < windows.size(); ++i)
-    if ((windows[i] != 0) != ((static_cast<int64_t>(i) + 1) % n != 0)) return false;
+// Whether a list marks all layers but every n-th: those with a window, those with positions.
+inline bool has_period(std::span<const int64_t> layers, int64_t n) {
+  for (size_t i = 0; i < layers.size(); ++i)
+    if ((layers[i] != 0) != ((static_cast<int64_t>(i) + 1) % n != 0)) return false;
   return true;
+}
+inline bool has_window_period(const ModelFacts& m, int64_t n) {
+  return has_period(m.facts.list(Fact::window_layers), n);
+}
+inline constexpr Fact rope_layers{"no_rope_layers"};  // 1 where there are positions
+inline bool has_other_rope_layers(const ModelFacts& m) {
+  return !has_period(m.facts.list(rope_layers), 4);
 }
 
 inline constexpr GgufLimit needs_own_head = {

@@ -7,15 +7,6 @@ namespace recast {
 
 namespace {
 
-constexpr TensorRow mlp[] = {
-    {Role::ffn_gate, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
-     {Dim::ffn, Dim::hidden}},
-    {Role::ffn_up, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
-     {Dim::ffn, Dim::hidden}},
-    {Role::ffn_down, {"model.layers.{}.mlp.down_proj"}, {"blk.{}.ffn_down"},
-     {Dim::hidden, Dim::ffn}},
-};
-
 constexpr KeyRow keys[] = {
     {Fact::layers, "num_hidden_layers", KeyKind::integer, "", "block_count"},
     {Fact::context, "max_position_embeddings", KeyKind::integer, "", "context_length", nullptr,
@@ -46,7 +37,7 @@ const Architecture glm = {
     .classes = "GlmForCausalLM GlmModel",
     .gguf = "chatglm",
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms,
-                blocks::qkv_biased_attention, mlp, blocks::head},
+                blocks::qkv_biased_attention, blocks::fused_ffn, blocks::head},
     .keys = {keys, blocks::rope_base, blocks::untied},
     .gguf_keys = {gguf_keys, blocks::usual_rope_dimension_key},
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,

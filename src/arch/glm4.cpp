@@ -13,12 +13,8 @@ constexpr TensorRow tensors[] = {
      {"blk.{}.post_attention_norm"}, {Dim::hidden}},
     {Role::ffn_norm, {"model.layers.{}.post_attention_layernorm"}, {"blk.{}.ffn_norm"},
      {Dim::hidden}},
-    {Role::ffn_gate, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
-     {Dim::ffn, Dim::hidden}},
-    {Role::ffn_up, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
-     {Dim::ffn, Dim::hidden}},
-    {Role::ffn_down, {"model.layers.{}.mlp.down_proj"}, {"blk.{}.ffn_down"},
-     {Dim::hidden, Dim::ffn}},
+};
+constexpr TensorRow post_norm[] = {
     {Role::ffn_post_norm, {"model.layers.{}.post_mlp_layernorm"}, {"blk.{}.post_ffw_norm"},
      {Dim::hidden}},
 };
@@ -38,7 +34,7 @@ const Architecture glm4 = {
     .classes = "Glm4ForCausalLM Glm4Model",
     .gguf = "glm4",
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::qkv_biased_attention, tensors,
-                blocks::head},
+                blocks::fused_ffn, post_norm, blocks::head},
     .keys = {blocks::decoder_keys, keys, blocks::rope_base, blocks::untied},
     .gguf_keys = {blocks::head_dim_keys, blocks::rope_dimension_key},
     .constants = R"({"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,

@@ -10,7 +10,7 @@ namespace recast {
 namespace {
 
 constexpr Fact step{"interleave_moe_layer_step"}, dense_width{"intermediate_size_mlp"},
-    listed{"listed_moe_layers"}, no_rope{"no_rope_layers"}, qk_norm{"use_qk_norm"};
+    listed{"listed_moe_layers"}, qk_norm{"use_qk_norm"};
 constexpr Dim dense_rows{dense_width,
                          [](const ModelFacts& m) { return m.facts.integer(dense_width); }};
 
@@ -55,7 +55,7 @@ constexpr KeyRow keys[] = {
     {Fact::experts_used, "num_experts_per_tok", KeyKind::integer, "1", "expert_used_count"},
     {step, "interleave_moe_layer_step", KeyKind::count, "1", "interleave_moe_layer_step"},
     {listed, "moe_layers", KeyKind::layer_indices, "[]", ""},
-    {no_rope, "no_rope_layers", KeyKind::layer_flags, "=period:4", ""},
+    {blocks::rope_layers, "no_rope_layers", KeyKind::layer_flags, "=period:4", ""},
     {qk_norm, "use_qk_norm", KeyKind::flag, "true", ""},
 };
 
@@ -76,12 +76,6 @@ void settle(ModelFacts& model) {
 bool has_other_experts(const ModelFacts& m) {
   const auto list = m.facts.list(blocks::moe_layers);
   return std::vector<int64_t>(list.begin(), list.end()) != by_step(m);
-}
-bool has_other_positions(const ModelFacts& m) {
-  const auto flags = m.facts.list(no_rope);
-  for (size_t i = 0; i < flags.size(); ++i)
-    if ((flags[i] != 0) != ((i + 1) % 4 != 0)) return true;
-  return false;
 }
 
 }  // namespace
@@ -106,7 +100,7 @@ const Architecture llama4 = {
     .limits = {{GgufLimit::Kind::refused, "moe_layers", "has experts in every n-th layer",
                 has_other_experts},
                {GgufLimit::Kind::ignored, "no_rope_layers",
-                "turns all but every fourth layer", has_other_positions},
+                "turns all but every fourth layer", blocks::has_other_rope_layers},
                {GgufLimit::Kind::ignored, "use_qk_norm", "always norms q and k",
                 [](const ModelFacts& m) { return !m.facts.flag(qk_norm); }}},
     .dropped = ".rotary_emb.inv_freq",

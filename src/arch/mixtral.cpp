@@ -6,16 +6,6 @@ namespace recast {
 
 namespace {
 
-constexpr TensorRow experts[] = {
-    {Role::router, {"model.layers.{}.block_sparse_moe.gate"}, {"blk.{}.ffn_gate_inp"},
-     {Dim::experts, Dim::hidden}},
-    {Role::expert_gate, {"model.layers.{}.block_sparse_moe.experts.{e}.w1"},
-     {"blk.{}.ffn_gate_exps"}, {Dim::experts, Dim::ffn, Dim::hidden}},
-    {Role::expert_down, {"model.layers.{}.block_sparse_moe.experts.{e}.w2"},
-     {"blk.{}.ffn_down_exps"}, {Dim::experts, Dim::hidden, Dim::ffn}},
-    {Role::expert_up, {"model.layers.{}.block_sparse_moe.experts.{e}.w3"},
-     {"blk.{}.ffn_up_exps"}, {Dim::experts, Dim::ffn, Dim::hidden}},
-};
 // As transformers holds them in memory; one tensor an expert in old GGUF files.
 constexpr TensorRow other_experts[] = {
     {Role::router, {"model.layers.{}.mlp.gate"}, {""}, {Dim::experts, Dim::hidden}},
@@ -46,7 +36,7 @@ const Architecture mixtral = {
       return experts && experts->as_int().value_or(0) > 0;
     },
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, blocks::permuted_attention,
-                experts, blocks::head},
+                blocks::sparse_moe, blocks::head},
     .also_read = {other_experts},
     .keys = {blocks::decoder_keys, blocks::head_dim_default_hidden, keys, blocks::untied},
     .gguf_keys = {blocks::head_dim_keys, blocks::rope_dimension_key, blocks::vocab_size_key},

@@ -15,12 +15,6 @@ constexpr TensorRow block[] = {
      {Dim::kv, Dim::hidden}},
     {Role::attn_output, {"model.layers.{}.self_attn.o_proj"}, {"blk.{}.attn_output"},
      {Dim::hidden, Dim::q}},
-    {Role::ffn_gate, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
-     {Dim::ffn, Dim::hidden}},
-    {Role::ffn_up, {"model.layers.{}.mlp.gate_up_proj"}, {"blk.{}.ffn_up"},
-     {Dim::ffn, Dim::hidden}},
-    {Role::ffn_down, {"model.layers.{}.mlp.down_proj"}, {"blk.{}.ffn_down"},
-     {Dim::hidden, Dim::ffn}},
 };
 constexpr KeyRow keys[] = {
     {Fact::norm_eps, "rms_norm_eps", KeyKind::real, "1e-05", "attention.layer_norm_rms_epsilon"},
@@ -41,7 +35,8 @@ const Architecture phi3 = {
     .name = "phi3",
     .classes = "Phi3ForCausalLM Phi3Model",
     .gguf = "phi3",
-    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, block, blocks::head},
+    .tensors = {blocks::rope_tensors, blocks::embedding, blocks::norms, block,
+                blocks::fused_ffn, blocks::head},
     .keys = {blocks::decoder_keys, blocks::kv_heads_default_heads, blocks::head_dim_default_hidden,
              keys, blocks::rope_base, blocks::untied},
     .gguf_keys = {blocks::unusual_head_dim_keys, blocks::rope_dimension_key, window_key},

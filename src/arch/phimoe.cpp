@@ -9,15 +9,7 @@ namespace {
 constexpr Fact head_bias{"lm_head_bias"};
 constexpr Needed with_head_bias{true,
                                 [](const ModelFacts& m, int) { return m.facts.flag(head_bias); }};
-constexpr TensorRow tensors[] = {
-    {Role::router, {"model.layers.{}.block_sparse_moe.gate"}, {"blk.{}.ffn_gate_inp"},
-     {Dim::experts, Dim::hidden}},
-    {Role::expert_gate, {"model.layers.{}.block_sparse_moe.experts.{e}.w1"},
-     {"blk.{}.ffn_gate_exps"}, {Dim::experts, Dim::ffn, Dim::hidden}},
-    {Role::expert_down, {"model.layers.{}.block_sparse_moe.experts.{e}.w2"},
-     {"blk.{}.ffn_down_exps"}, {Dim::experts, Dim::hidden, Dim::ffn}},
-    {Role::expert_up, {"model.layers.{}.block_sparse_moe.experts.{e}.w3"},
-     {"blk.{}.ffn_up_exps"}, {Dim::experts, Dim::ffn, Dim::hidden}},
+constexpr TensorRow head[] = {
     {Role::output_norm, {"model.norm"}, {"output_norm"}, {Dim::hidden}, Needed::always,
      Needed::always},
     {Role::output, {"lm_head"}, {"output"}, {Dim::vocab, Dim::hidden}, Needed::untied,
@@ -56,7 +48,7 @@ const Architecture phimoe = {
     .classes = "PhimoeForCausalLM PhiMoEForCausalLM PhimoeModel",
     .gguf = "phimoe",
     .tensors = {blocks::rope_tensors, blocks::embedding, blocks::layer_norms, blocks::attention,
-                tensors},
+                blocks::sparse_moe, head},
     .also_read = {other_experts},
     .keys = {blocks::decoder_keys, keys, blocks::head_dim_default_hidden, blocks::attention_bias,
              blocks::untied},

@@ -6,18 +6,11 @@ namespace recast {
 
 namespace {
 
-constexpr Fact no_rope{"no_rope_layers"};
 constexpr KeyRow smollm3_keys[] = {
     {Fact::kv_heads, "num_key_value_heads", KeyKind::integer, "4", "attention.head_count_kv"},
     {Fact::rope_theta, "rope_theta", KeyKind::real, "2000000.0", "rope.freq_base"},
-    {no_rope, "no_rope_layers", KeyKind::layer_flags, "=period:4", ""},
+    {blocks::rope_layers, "no_rope_layers", KeyKind::layer_flags, "=period:4", ""},
 };
-bool has_other_positions(const ModelFacts& m) {
-  const auto flags = m.facts.list(no_rope);
-  for (size_t i = 0; i < flags.size(); ++i)
-    if ((flags[i] != 0) != ((i + 1) % 4 != 0)) return true;
-  return false;
-}
 
 }  // namespace
 
@@ -38,7 +31,7 @@ const Architecture smollm3 = {
     .ignored = {{"use_sliding_window", "false null", "attends to every earlier token"},
                 {"hidden_act", "\"silu\"", "computes SiLU"}},
     .limits = {{GgufLimit::Kind::ignored, "no_rope_layers", "turns all but every fourth layer",
-                has_other_positions}},
+                blocks::has_other_rope_layers}},
     .dropped = ".rotary_emb.inv_freq",
 };
 
