@@ -196,17 +196,12 @@ class Canonicaliser {
 
   // No role: dropped by a rule, of another part of the model, or not known.
   void leave_out(const std::string& name) {
-    const auto begins = [&](std::string_view list) {
-      for (const std::string_view word : words(list))
-        if (name.starts_with(word)) return true;
-      return false;
-    };
     for (const std::string_view suffix : words(arch().dropped))
       if (name.ends_with(suffix)) {
         out_.dropped.push_back({name, "buffer of an old checkpoint"});
         return;
       }
-    if (hf() && begins(arch().parts))
+    if (hf() && begins_with_any(name, arch().parts))
       out_.dropped.push_back({name, "no part of the language model"});
     else if (hf() && is_other_modality(name))
       out_.other_modalities.push_back(name);
@@ -366,11 +361,12 @@ Canonical to_canonical(const Checkpoint& source, ModelFacts model,
   return Canonicaliser(source, std::move(model), warnings).run();
 }
 
-bool is_other_modality(std::string_view name) {
-  for (const std::string_view word : words(other_parts))
+bool begins_with_any(std::string_view name, std::string_view list) {
+  for (const std::string_view word : words(list))
     if (name.starts_with(word)) return true;
   return false;
 }
+bool is_other_modality(std::string_view name) { return begins_with_any(name, other_parts); }
 
 Canonical held_by(Canonical canonical, Convention convention) {
   std::set<RoleKey> held;

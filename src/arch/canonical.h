@@ -37,6 +37,8 @@ struct Canonical {
 Canonical to_canonical(const Checkpoint& source, ModelFacts model,
                        std::vector<Finding>& warnings);
 
+// Whether a name begins with a word of a blank-separated list.
+bool begins_with_any(std::string_view name, std::string_view list);
 // Whether a name of Hugging Face is that of a part for images or sound.
 bool is_other_modality(std::string_view name);
 

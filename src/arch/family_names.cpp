@@ -14,12 +14,6 @@ constexpr std::string_view layer_mark = "{}", entry_mark = "{e}";
 constexpr std::string_view mtp_parts =
     ".eh_proj. .enorm. .hnorm. .shared_head. .layers.{}.embed_tokens. .nextn.";
 
-bool begins_with_any(std::string_view name, std::string_view list) {
-  for (const std::string_view word : words(list))
-    if (name.starts_with(word)) return true;
-  return false;
-}
-
 }  // namespace
 
 std::string pattern_of(const Cell& cell, Part part) {
@@ -99,7 +93,7 @@ bool FamilyNames::drops(std::string_view pattern) const {
   for (const std::string_view suffix : words(arch_->dropped))
     if (pattern.ends_with(suffix)) return true;
   return convention_ == Convention::hf &&
-         (begins_with_any(pattern, arch_->parts) || begins_with_any(pattern, other_parts));
+         (begins_with_any(pattern, arch_->parts) || is_other_modality(pattern));
 }
 
 uint64_t explained_tensors(const NameCensus& census, const FamilyNames& names) {
