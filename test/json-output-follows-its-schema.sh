@@ -11,6 +11,7 @@ follows report.json 0 convert "$bard" -o a.gguf -Q q8_0
 follows inspect.json 0 inspect a.gguf --tensors --checksum
 follows inspect.json 0 inspect "$bard" --full --stats
 follows validate.json 0 validate a.gguf --all
+follows reproduce.json 0 reproduce a.gguf.recast.json
 head -c 70000 a.gguf > cut.gguf
 follows validate.json 1 validate cut.gguf
 for table in formats types archs pairs errors options; do

@@ -51,6 +51,8 @@ struct ConvertOptions {
   int threads = 0;           // 0: every core
   uint64_t memory = 0;       // bytes of anonymous memory; 0: a quarter of RAM or of the cgroup limit
 
+  int max_retries = 3;       // of a call that a file system answers with EAGAIN or ESTALE
+
   bool dry_run = false;
   std::string plan, apply;   // files
   bool force = false, mkdir = false, follow = false, restart = false, resume = false;

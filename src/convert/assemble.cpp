@@ -59,7 +59,8 @@ Target Assembler::run() {
                 ? json::Value(nullptr)
                 : overlaid(source_.config, request_.model_config);
   config_file_ = source_.config_file.empty() ? request_.model_config_file : source_.config_file;
-  const bool unchanged = request_.from == request_.to && !request_.asks_for_change();
+  const bool unchanged = request_.from == request_.to && !request_.asks_for_change() &&
+                         source_.trailing_bytes == 0;
   // A set of files is joined: only one file, or a whole folder, can be copied as it is.
   if (unchanged && (source_.files.size() == 1 || request_.to->extension.empty())) return copy();
   provenance_ = options_.provenance && !unchanged;

@@ -13,6 +13,7 @@
 #include "convert/plan.h"
 #include "convert/report.h"
 #include "convert/verify.h"
+#include "io/system.h"
 
 namespace recast {
 
@@ -53,6 +54,7 @@ StoredPlan read_plan(const ConvertOptions& given) {
 }
 
 Plan planned(const ConvertOptions& options, Progress& progress) {
+  set_max_retries(options.max_retries);
   if (options.apply.empty()) return make_plan(options, progress);
   const StoredPlan stored = read_plan(options);
   Plan plan = make_plan(stored.options, progress);

@@ -13,6 +13,10 @@ namespace recast {
 // are fixed now, their content follows when the hashes are known.
 void add_manifest(Plan& plan);
 
+// The manifest's account of the source: name, format and its files, with sizes and the XXH3-128 of
+// what is in no tensor (side files whole, weight files up to the first tensor). Reads those bytes.
+json::Value source_headers(const Plan& plan);
+
 // Facts of the run that only the manifest holds.
 struct RunFacts {
   std::string started;  // UTC, ISO 8601

@@ -203,6 +203,9 @@ constexpr OptionRow rows[] = {
     {"memory", 0, "max-memory", "SIZE", "a quarter of RAM", "Limits",
      "bytes of memory to stay within", "", false, false,
      [](Options& o, Text v) { o.memory = positive_size(v); }},
+    {"max-retries", 0, "", "N", "3", "Limits",
+     "how often a file system that answers EAGAIN or ESTALE is asked again", "", false, false,
+     [](Options& o, Text v) { o.max_retries = static_cast<int>(count_from(v, 0, 20)); }},
     {"skip-disk-check", 0, "", "", "off", "Limits", "start although the disk looks too small", "",
      false, false, [](Options& o, Text) { o.skip_disk_check = true; }},
 

@@ -61,8 +61,8 @@ void DurableOutput::sync_folders() {
   if (!whole_folder_) return;
   const std::string shown = place_.shown(place_.name);
   for (const auto& name : inner_folders_) {
-    const Descriptor fd(system_calls().open(staging_.get(), name.c_str(),
-                                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+    const Descriptor fd(open_at(staging_.get(), name.c_str(),
+                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) fail_write("open the folder", join_path(shown, name), errno);
     sync_folder(fd.get(), join_path(shown, name));
   }
@@ -75,9 +75,9 @@ void DurableOutput::sync_folders() {
 std::shared_ptr<const File> DurableOutput::reopen(size_t file) const {
   const std::string name = part_name(file);
   const int folder = whole_folder_ ? staging_.get() : place_.fd.get();
-  const int fd = system_calls().open(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
-  if (fd < 0) fail_read("open again", parts_.part(file).shown, errno);
-  return adopt_file(fd, join_path(staging_path(), name), ReadMode::mapped);
+  const int fd = open_at(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) fail_read("open again", parts_.part(file).shown, errno, Side::output);
+  return adopt_file(fd, join_path(staging_path(), name), ReadMode::mapped, Side::output);
 }
 
 std::string DurableOutput::staging_path() const {

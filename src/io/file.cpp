@@ -54,10 +54,11 @@ Fingerprint fingerprint_of(const struct stat& st) {
 // back to pread where that is cheaper or where no address space is left.
 class LocalFile : public File {
  public:
-  LocalFile(Descriptor fd, std::string name, ReadMode mode, const struct stat& st)
+  LocalFile(Descriptor fd, std::string name, ReadMode mode, Side side, const struct stat& st)
       : fd_(std::move(fd)),
         name_(std::move(name)),
         mode_(mode),
+        side_(side),
         at_open_(fingerprint_of(st)),
         links_at_open_(st.st_nlink) {}
 
@@ -69,11 +70,11 @@ class LocalFile : public File {
     require_inside(offset, destination.size());
     size_t done = 0;
     while (done < destination.size()) {
-      const ssize_t n =
-          system_calls().pread(fd_.get(), destination.data() + done, destination.size() - done,
-                               static_cast<off_t>(offset + done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail_read("read at " + offset_where(offset + done), name_, errno);
+      const ssize_t n = persistently([&] {
+        return system_calls().pread(fd_.get(), destination.data() + done, destination.size() - done,
+                                    static_cast<off_t>(offset + done));
+      });
+      if (n < 0) fail_read("read at " + offset_where(offset + done), name_, errno, side_);
       if (n == 0) fail_cut(offset + done);
       done += static_cast<size_t>(n);
     }
@@ -125,7 +126,7 @@ class LocalFile : public File {
  private:
   struct stat state_now() const {
     struct stat st;
-    if (system_calls().fstat(fd_.get(), &st) != 0) fail_read("look at", name_, errno);
+    if (system_calls().fstat(fd_.get(), &st) != 0) fail_read("look at", name_, errno, side_);
     return st;
   }
 
@@ -170,6 +171,7 @@ class LocalFile : public File {
   const Descriptor fd_;
   const std::string name_;
   const ReadMode mode_;
+  const Side side_;
   const Fingerprint at_open_;
   const nlink_t links_at_open_;
 };
@@ -211,9 +213,9 @@ Window Window::mapping(void* base, size_t length, std::span<const std::byte> vie
   return window;
 }
 
-void require_regular(int fd, const std::string& name) {
+void require_regular(int fd, const std::string& name, Side side) {
   struct stat st;
-  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", name, errno);
+  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", name, errno, side);
   struct statfs fs;
   const bool kernel_made = st.st_size == 0 && ::fstatfs(fd, &fs) == 0 &&
                            (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
@@ -222,18 +224,17 @@ void require_regular(int fd, const std::string& name) {
        {.expected = "a regular file", .found = std::string(kind_of(st.st_mode)), .file = name});
 }
 
-std::shared_ptr<const File> adopt_file(int fd, std::string name, ReadMode mode) {
+std::shared_ptr<const File> adopt_file(int fd, std::string name, ReadMode mode, Side side) {
   Descriptor owner(fd);
-  require_regular(fd, name);
+  require_regular(fd, name, side);
   struct stat st;
-  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", name, errno);
-  return std::make_shared<LocalFile>(std::move(owner), std::move(name), mode, st);
+  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", name, errno, side);
+  return std::make_shared<LocalFile>(std::move(owner), std::move(name), mode, side, st);
 }
 
 std::shared_ptr<const File> open_file(const std::string& path, ReadMode mode) {
   // O_NONBLOCK: a FIFO without a writer must not hang; it has no effect on regular files.
-  const int fd =
-      system_calls().open(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0);
+  const int fd = open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd >= 0) return adopt_file(fd, path, mode);
   if (errno == ENXIO)
     fail(codes::not_a_file, {.expected = "a regular file", .found = "a socket", .file = path});

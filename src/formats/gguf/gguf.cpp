@@ -57,6 +57,7 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
     add_tensors(checkpoint, part);
     for (Finding& warning : part.header.warnings)
       add_warning(checkpoint.warnings, std::move(warning));
+    checkpoint.trailing_bytes += part.header.trailing_bytes;
     checkpoint.files.emplace_back(part.name, part.file);
   }
   check_metadata(checkpoint, file);
