@@ -51,6 +51,9 @@ struct ConvertOptions {
   int threads = 0;           // 0: every core
   uint64_t memory = 0;       // bytes of anonymous memory; 0: a quarter of RAM or of the cgroup limit
 
+  bool modelfile = false;    // an Ollama Modelfile beside the GGUF
+  std::string layout;        // "lmstudio", "ollama", "oci": the output is that folder form
+
   bool dry_run = false;
   std::string plan, apply;   // files
   bool force = false, mkdir = false, follow = false, restart = false, resume = false;

@@ -33,7 +33,7 @@ struct Command {
 };
 
 extern const Command convert_command, inspect_command, validate_command, list_command,
-    explain_command, doctor_command, completion_command, man_command, version_command;
+    explain_command, card_command, doctor_command, completion_command, man_command, version_command;
 
 // In the order of `recast --help`.
 std::span<const Command* const> commands();

@@ -13,8 +13,8 @@
 #include <cstring>
 #include <new>
 
+#include "base/shell_quote.h"
 #include "cli/help.h"
-#include "cli/quote.h"
 #include "cli/units.h"
 
 namespace recast::cli {
