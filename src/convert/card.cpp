@@ -87,7 +87,8 @@ CardPlace card_place(const CardOptions& options, const CardMaterial& material) {
   // The same folder in other words: card and sums are then one output.
   std::error_code error;
   if (std::filesystem::equivalent(place.folder, folder, error) && !error) place.folder = folder;
-  if (place.name.empty() || place.name == sums_name)
+  // A model is never overwritten by its card, not even when that is forced.
+  if (place.name.empty() || place.name == sums_name || format_by_extension(place.name))
     fail(codes::bad_value, {.where = "--output",
                             .expected = "the name of a file for the card",
                             .found = printable(options.output)});

@@ -95,7 +95,8 @@ class Gatherer {
     for (const std::string& name : folder->list()) {
       const Format* format = format_by_extension(name);
       if (!format || claimed_.contains(name) || (is_model && !format->holds_config)) continue;
-      if (!fs::is_regular_file(fs::path(folder->path()) / name)) continue;
+      std::error_code error;
+      if (!fs::is_regular_file(fs::path(folder->path()) / name, error)) continue;
       add_model(open_source((fs::path(folder->path()) / name).string()));
     }
     if (out_.models.empty()) fail(codes::unknown_folder, {.file = folder->path()});
@@ -137,21 +138,29 @@ class Gatherer {
       for (const auto& [name, file] : model.files) names.push_back(name + ".recast.json");
     }
     for (const std::string& name : names) {
-      const auto file = source.find(name);
-      if (!file) continue;
-      try {
-        json::Value manifest = json::parse_file(*file, {.file = file->name()});
+      // By its path: a name on the user's own disk may be one that no file is allowed to name.
+      const std::string path = (fs::path(out_.folder) / name).string();
+      std::error_code error;
+      if (!fs::exists(path, error)) continue;
+      if (json::Value manifest = read_manifest(path); !manifest.is_null()) {
         if (is_manifest_of(manifest, model)) return manifest;
-        add_warning(out_.warnings, Finding(codes::card_manifest_ignored,
-                                           {.expected = "a file of this name and size",
-                                            .file = file->name()}));
-      } catch (const Error& error) {
-        add_warning(out_.warnings, Finding(codes::card_manifest_ignored,
-                                           {.found = std::string(error.what()),
-                                            .file = file->name()}));
+        ignore_manifest({.expected = "a file of this name and size", .file = path});
       }
     }
     return nullptr;
+  }
+
+  json::Value read_manifest(const std::string& path) {
+    try {
+      return json::parse_file(*open_file(path), {.file = path});
+    } catch (const Error& error) {
+      ignore_manifest({.found = std::string(error.what()), .file = path});
+      return nullptr;
+    }
+  }
+
+  void ignore_manifest(ErrorFacts facts) {
+    add_warning(out_.warnings, Finding(codes::card_manifest_ignored, std::move(facts)));
   }
 
   // What is published: all but the two files that the card itself is.

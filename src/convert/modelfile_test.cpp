@@ -1,5 +1,6 @@
 #include "convert/modelfile.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "convert/convert_testing.h"
@@ -32,10 +33,9 @@ TEST(Modelfile, WhatCannotStandThereIsWarnedAbout) {
 }
 
 TEST(FolderForm, OptionAndTableHaveTheSameNames) {
-  std::string names;
-  for (const FolderForm* form : folder_forms())
-    names += (names.empty() ? "" : " ") + std::string(form->name);
-  EXPECT_EQ(find_option("layout")->values, names);
+  std::vector<std::string_view> names;
+  for (const FolderForm* form : folder_forms()) names.push_back(form->name);
+  EXPECT_EQ(find_option("layout")->values, fmt::format("{}", fmt::join(names, " ")));
 }
 
 TEST(FolderForm, NamesOfFilesAreNeverPaths) {

@@ -17,6 +17,8 @@ struct Turn {
   std::string_view before, after;
 };
 
+enum class SystemText { own_turn, in_first_user_turn, left_out };
+
 }  // namespace
 
 struct ChatFamily {
@@ -24,7 +26,7 @@ struct ChatFamily {
   std::array<std::string_view, 3> needs;     // pieces that are all there; empty ones ask nothing
   std::array<std::string_view, 6> without;   // pieces that would say something else
   Turn system, user, assistant;
-  bool system_in_user;                       // the system text stands inside of the first user turn
+  SystemText system_text;                    // in_first_user_turn: between `before` and the content
   std::string_view between;                  // before every user turn but the first
   std::string_view answer;                   // what the answer is begun with
   std::string_view default_system;           // said when the conversation has no system text
@@ -82,11 +84,11 @@ constexpr ChatFamily table[] = {
     {.name = "llama2",
      .needs = {"'<<SYS>>\\n'+system_message+'\\n<</SYS>>\\n\\n'+message['content']",
                "bos_token+'[INST] '+content|trim+' [/INST]'", "' '+content|trim+' '+eos_token"},
-     .without = {"tool", "default_system", "DEFAULT_SYSTEM"},
+     .without = {"tool", "default_system", "DEFAULT_SYSTEM", "system_message='"},
      .system = {"<<SYS>>\n", "\n<</SYS>>\n\n"},
      .user = {"[INST] ", " [/INST]"},
      .assistant = {" ", " {eos}"},
-     .system_in_user = true,
+     .system_text = SystemText::in_first_user_turn,
      .between = bos,
      .stops = {"[INST]", "[/INST]", eos}},
     {.name = "mistral",
@@ -95,7 +97,7 @@ constexpr ChatFamily table[] = {
      .system = {"", "\n\n"},
      .user = {"[INST] ", " [/INST]"},
      .assistant = {"", eos},
-     .system_in_user = true,
+     .system_text = SystemText::in_first_user_turn,
      .stops = {"[INST]", "[/INST]", eos}},
     {.name = "mistral-v0.1",
      .needs = {"'[INST] '+message['content']+' [/INST]'", "{{message['content']+eos_token+' '}}"},
@@ -103,16 +105,15 @@ constexpr ChatFamily table[] = {
      .system = {"", "\n\n"},
      .user = {"[INST] ", " [/INST]"},
      .assistant = {"", "{eos} "},
-     .system_in_user = true,
+     .system_text = SystemText::in_first_user_turn,
      .stops = {"[INST]", "[/INST]", eos}},
     {.name = "inst",
      .needs = {"bos_token+'[INST] '+message['content']+' [/INST]'",
                "' '+message['content']+' '+eos_token"},
      .without = {"tool", "system", "trim", "strip"},
-     .system = {"", "\n\n"},
      .user = {"[INST] ", " [/INST]"},
      .assistant = {" ", " {eos}"},
-     .system_in_user = true,
+     .system_text = SystemText::left_out,
      .between = bos,
      .stops = {"[INST]", "[/INST]", eos}},
     {.name = "gemma3",
@@ -121,7 +122,7 @@ constexpr ChatFamily table[] = {
      .system = {"", "\n\n"},
      .user = {"<start_of_turn>user\n", "<end_of_turn>\n"},
      .assistant = {"<start_of_turn>model\n", "<end_of_turn>\n"},
-     .system_in_user = true,
+     .system_text = SystemText::in_first_user_turn,
      .answer = "<start_of_turn>model\n",
      .stops = {"<start_of_turn>", "<end_of_turn>"}},
     {.name = "gemma",
@@ -131,7 +132,7 @@ constexpr ChatFamily table[] = {
      .system = {"", "\n\n"},
      .user = {"<start_of_turn>user\n", "<end_of_turn>\n"},
      .assistant = {"<start_of_turn>model\n", "<end_of_turn>\n"},
-     .system_in_user = true,
+     .system_text = SystemText::in_first_user_turn,
      .answer = "<start_of_turn>model\n",
      .stops = {"<start_of_turn>", "<end_of_turn>"}},
     {.name = "gemma-turns",
@@ -267,13 +268,13 @@ std::string ollama_template(const ChatFamily& f, const Vocabulary& vocabulary) {
   // The first user turn is the first message, or the second behind the system text.
   if (!f.between.empty()) add("{{ if gt $i 1 }}"), add(f.between), add("{{ end }}");
   add(f.user.before);
-  if (f.system_in_user) {
+  if (f.system_text == SystemText::in_first_user_turn) {
     add("{{ if and $.System (le $i 1) }}");
     add(f.system.before), add("{{ $.System }}"), add(f.system.after);
     add("{{ end }}");
   }
   add("{{ .Content }}"), add(f.user.after);
-  if (!f.system_in_user) {
+  if (f.system_text == SystemText::own_turn) {
     add("{{ else if eq .Role \"system\" }}");
     add(f.system.before), add("{{ .Content }}"), add(f.system.after);
   }
