@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view group = "Card";
 constexpr OptionRow rows[] = {
     {"output", 'o', "output-path", "FILE", "README.md in the folder", group,
-     "where the card goes; -: to standard output, and nothing is written", ""},
+     "place of the card; -: print it, write nothing", ""},
     {"from", 'f', "source-format", "FORMAT", "detected", group,
      "source format, when detection is wrong", ""},
     {"force", 0, "overwrite", "", "off", group, "replace an existing card and SHA256SUMS", ""},
@@ -49,7 +49,7 @@ const Command card_command = {
     .operands = "PATH...",
     .least = 1,
     .most = 1000,
-    .examples = {{{"card ./published", "README.md and SHA256SUMS of the models in a folder"},
+    .examples = {{{"card ./published", "README.md and SHA256SUMS there"},
                   {"card a-Q8_0.gguf a-Q4_0.gguf --force", "of these files of one folder"},
                   {"card ./published -o -", "look at the card first"}}},
     .frequent = "output from force json strict quiet",

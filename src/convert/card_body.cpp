@@ -26,7 +26,9 @@ std::string escaped(std::string_view text) {
       out += ' ';
       continue;
     }
-    if (signs.find(c) != signs.npos) out += '\\';
+    // Renderers make links of words that begin so.
+    const bool links = c == '.' && (out.ends_with("www") || out.ends_with("WWW"));
+    if (links || signs.find(c) != signs.npos) out += '\\';
     out += c;
   }
   return out;

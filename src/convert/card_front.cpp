@@ -70,7 +70,10 @@ class FrontMatter {
     if (!value) return out;
     const json::Array one{*value};
     for (const json::Value& item : value->as_array() ? *value->as_array() : one)
-      if (const std::string* text = item.as_string()) add_distinct(out, *text);
+      if (const std::string* text = item.as_string())
+        add_distinct(out, *text);
+      else if (const json::Number* number = item.as_number())
+        add_distinct(out, number->text);
     return out;
   }
 

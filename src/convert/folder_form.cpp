@@ -78,13 +78,14 @@ std::string model_component(const Plan& plan) {
 }
 
 std::string general_text(const Plan& plan, std::string_view key) {
-  Metadata general = plan.target.checkpoint.metadata;
-  if (plan.request.to->convention != Convention::gguf) {
+  Metadata card_says;
+  const MetaValue* value = plan.target.checkpoint.metadata.find(key);
+  if (!value && plan.request.to->convention != Convention::gguf) {
     std::vector<Finding> ignored;  // told when the source was read
     const json::Value card = read_card(*plan.source, ignored);
-    if (card.is_object()) read_model_card(card, 0, general, ignored);
+    if (card.is_object()) read_model_card(card, 0, card_says, ignored);
+    value = card_says.find(key);
   }
-  const MetaValue* value = general.find(key);
   return value && value->as_string() ? *value->as_string() : "";
 }
 

@@ -170,6 +170,8 @@ void add_modelfile(Plan& plan) {
          {.where = "--modelfile",
           .expected = "one GGUF file: Ollama reads no split ones",
           .found = fmt::format("{} files", plan.layout.files.size())});
+  if (plan.layout.files.front().name == "Modelfile")
+    fail(codes::modelfile_name, {.where = "--modelfile", .found = "the name of the Modelfile"});
   std::vector<Finding>& warnings = plan.target.warnings;
   std::string text =
       modelfile_text(plan.layout.files.front().name, ollama_setup(plan, warnings), warnings);

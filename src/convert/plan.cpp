@@ -49,9 +49,6 @@ std::string with_extension(const Plan& plan) {
 void place(Plan& plan) {
   const bool folder_format = plan.request.to->extension.empty();
   std::string output = plan.request.options.output;
-  if (output == "-")
-    fail(codes::bad_value,
-         {.where = "--output", .expected = "a path", .found = "-, a stream: the output needs a file"});
   if (output.empty()) {
     plan.folder.assign(1, '.');
     plan.name = with_extension(plan);
@@ -274,6 +271,9 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
   progress.begin(Stage::transform, 0);
   plan.target = assemble(request, *plan.source);
   plan.form = find_folder_form(options.layout);
+  if (options.output == "-")
+    fail(codes::bad_value,
+         {.where = "--output", .expected = "a path", .found = "-, a stream: the output needs a file"});
   if (plan.form)
     place_form(plan);
   else

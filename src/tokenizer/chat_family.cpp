@@ -184,8 +184,11 @@ size_t copy_literal(std::string_view text, size_t at, std::string& out) {
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
+  std::string out;
+  size_t start = 0;
+  for (size_t at; (at = text.find(from, start)) != std::string::npos; start = at + from.size())
+    out.append(text, start, at - start).append(to);
+  text = out.append(text, start);
 }
 
 std::string plain_spelling(std::string_view jinja) {
