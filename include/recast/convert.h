@@ -52,6 +52,8 @@ struct ConvertOptions {
   uint64_t memory = 0;       // bytes of anonymous memory; 0: a quarter of RAM or of the cgroup limit
 
   int max_retries = 3;       // of a call that a file system answers with EAGAIN or ESTALE
+  bool modelfile = false;    // an Ollama Modelfile beside the GGUF
+  std::string layout;        // "lmstudio", "ollama", "oci": the output is that folder form
 
   bool dry_run = false;
   std::string plan, apply;   // files

@@ -33,7 +33,8 @@ struct Command {
 };
 
 extern const Command convert_command, inspect_command, validate_command, reproduce_command,
-    list_command, explain_command, doctor_command, completion_command, man_command, version_command;
+    card_command, list_command, explain_command, doctor_command, completion_command, man_command,
+    version_command;
 
 // In the order of `recast --help`.
 std::span<const Command* const> commands();

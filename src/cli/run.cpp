@@ -14,8 +14,8 @@
 #include <new>
 #include <system_error>
 
+#include "base/shell_quote.h"
 #include "cli/help.h"
-#include "cli/quote.h"
 #include "cli/text_file.h"
 #include "cli/units.h"
 

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "convert/execute.h"
+#include "convert/folder_form.h"
 #include "convert/manifest.h"
 #include "convert/memory_watch.h"
 #include "convert/options.h"
@@ -184,6 +185,7 @@ class Run {
     progress_.end(Stage::save);
     result_.seconds[Stage::save] = execution.save_s + lap();
     finish(execution, facts, *output, memory, started);
+    name_form_files(plan_, sealed_, *output);
     output->commit();
     progress_.end(Stage::validate);
     result_.seconds[Stage::validate] = lap();
@@ -205,8 +207,10 @@ class Run {
     for (const auto& [name, file] : plan_.source->files) file->check_unchanged();
     facts.seconds = std::chrono::duration<double>(Clock::now() - started).count();
     facts.peak_memory = memory.peak();
-    write_manifest(plan_, hashes, facts, output, execution.source_hashes);
-    if (plan_.manifest_file >= 0 || !plan_.layout.sums.empty()) output.sync();
+    sealed_ = seal_form(plan_, output);
+    write_manifest(plan_, hashes, facts, sealed_, output, execution.source_hashes);
+    if (plan_.manifest_file >= 0 || plan_.first_document >= 0 || !plan_.layout.sums.empty())
+      output.sync();
     if (stop_.stop_requested()) {
       output.keep_for_resume();
       fail(codes::stopped, {.found = "every step is done; the files are not in place yet"});
@@ -229,6 +233,7 @@ class Run {
   std::stop_token stop_;
   std::vector<Finding> warnings_;
   RunResult result_;
+  SealedFiles sealed_;
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ struct Sums {
   std::vector<std::string> target_tensors;            // in order of the items; empty: a file
   std::vector<std::string> target_heads;
   std::vector<std::string> files;                     // SHA-256, only with --checksum
+  std::vector<std::string> names;                     // final ones, of all files
 };
 
 const std::string unknown_xxh3(32, '0');
@@ -49,7 +50,7 @@ json::Value target_part(const Plan& plan, const Sums& sums) {
   json::Array files, tensors;
   for (size_t f = 0; f < plan.layout.files.size(); ++f) {
     if (is_extra(plan, f)) continue;
-    json::Value file = object({{"name", plan.layout.files[f].name},
+    json::Value file = object({{"name", sums.names[f]},
                                {"bytes", plan.layout.files[f].bytes},
                                {"head_xxh3_128", sums.target_heads[f]}});
     if (!sums.files.empty()) file.set("sha256", sums.files[f]);
@@ -83,12 +84,12 @@ std::string manifest_text(const Plan& plan, const Sums& sums, const RunFacts& ru
 std::string sums_text(const Plan& plan, const Sums& sums) {
   std::string text;
   for (size_t f = 0; f < plan.layout.files.size(); ++f)
-    if (!is_extra(plan, f)) text += fmt::format("{}  {}\n", sums.files[f], plan.layout.files[f].name);
+    if (!is_extra(plan, f)) text += sha256_line(sums.files[f], sums.names[f]);
   return text;
 }
 
-Sums placeholders(const Plan& plan) {
-  Sums sums;
+Sums placeholders(const Plan& plan, const SealedFiles& sealed) {
+  Sums sums{.names = sealed.names};
   const std::string& xxh3 = unknown_xxh3;
   sums.source_heads.assign(plan.source->files.size(), xxh3);
   sums.target_heads.assign(plan.layout.files.size(), xxh3);
@@ -170,25 +171,25 @@ std::vector<std::string> target_heads(const Plan& plan, const Output& output) {
   return out;
 }
 
-void hash_files(const Plan& plan, const Output& output, Sums& sums) {
+void hash_files(const Plan& plan, const Output& output, const SealedFiles& sealed, Sums& sums) {
   if (!plan.request.options.checksum) return;
-  parallel_for(plan.manifest_file, plan.threads, [&](int64_t f) {
-    const auto file = output.reopen(static_cast<size_t>(f));
-    sums.files[static_cast<size_t>(f)] = file_sha256(*file);
+  parallel_for(plan.manifest_file, plan.threads, [&](int64_t i) {
+    const auto f = static_cast<size_t>(i);
+    sums.files[f] = f < sealed.sha256.size() ? sealed.sha256[f] : file_sha256(*output.reopen(f));
   });
 }
 
 }  // namespace
 
 json::Value source_headers(const Plan& plan) {
-  Sums sums = placeholders(plan);
+  Sums sums = placeholders(plan, unsealed(plan));
   sums.source_heads = source_heads(plan);
   return source_part(plan, sums);
 }
 
 void add_manifest(Plan& plan) {
   const bool folder = plan.layout.kind == OutputKind::folder;
-  const Sums sums = placeholders(plan);
+  const Sums sums = placeholders(plan, unsealed(plan));
   const std::string stem = folder ? "" : plan.layout.files.front().name + ".";
   const uint64_t bytes = manifest_text(plan, sums, {}).size() + run_room;
   const uint64_t sums_bytes = plan.request.options.checksum ? sums_text(plan, sums).size() : 0;
@@ -199,15 +200,15 @@ void add_manifest(Plan& plan) {
 }
 
 void write_manifest(const Plan& plan, const std::vector<Hash128>& item_hashes,
-                    const RunFacts& run, Output& output,
+                    const RunFacts& run, const SealedFiles& sealed, Output& output,
                     const std::vector<std::optional<Hash128>>& source_hashes) {
   if (plan.manifest_file < 0) return;
-  Sums sums = placeholders(plan);
+  Sums sums = placeholders(plan, sealed);
   for (size_t i = 0; i < item_hashes.size(); ++i) sums.target_tensors[i] = item_hashes[i].hex();
   if (!plan.request.options.fake_weight) hash_source(plan, item_hashes, source_hashes, sums);
   sums.source_heads = source_heads(plan);
   sums.target_heads = target_heads(plan, output);
-  hash_files(plan, output, sums);
+  hash_files(plan, output, sealed, sums);
   const auto file = static_cast<size_t>(plan.manifest_file);
   std::string text = manifest_text(plan, sums, run);
   text.resize(plan.layout.files[file].bytes - 1, ' ');  // blanks after a document mean nothing

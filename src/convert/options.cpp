@@ -95,6 +95,7 @@ std::string split_method(std::string_view text) {
 }
 
 constexpr std::string_view fake_modes = "zero random";
+constexpr std::string_view layout_forms = "lmstudio ollama oci";
 constexpr std::string_view verify_levels = "none structure sample tensors";
 
 using Options = ConvertOptions;
@@ -196,6 +197,12 @@ constexpr OptionRow rows[] = {
      true, [](Options& o, Text v) { o.split_max_size = positive_size(v); }},
     {"shard-size", 0, "", "SIZE", "5GB", "Splitting", "most bytes of a safetensors shard", "",
      false, true, [](Options& o, Text v) { o.shard_size = positive_size(v); }},
+
+    {"layout", 0, "", "FORM", "plain files", "Publishing",
+     "the output is a folder as LM Studio, Ollama or a registry keeps it", layout_forms, false,
+     false, [](Options& o, Text v) { o.layout = choice(v, layout_forms); }},
+    {"modelfile", 0, "", "", "off", "Publishing", "write an Ollama Modelfile beside the GGUF", "",
+     false, false, [](Options& o, Text) { o.modelfile = true; }},
 
     {"threads", 'j', "", "N", "all cores", "Limits", "worker threads; the bytes stay the same", "",
      false, false,

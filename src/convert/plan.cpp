@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "base/checked_math.h"
 #include "base/parallel.h"
 #include "codec/codecs.h"
 #include "convert/carry.h"
 #include "convert/fake_source.h"
+#include "convert/folder_form.h"
 #include "convert/manifest.h"
+#include "convert/modelfile.h"
 #include "convert/options.h"
 #include "tensor/lazy_ops.h"
 
@@ -46,9 +49,6 @@ std::string with_extension(const Plan& plan) {
 void place(Plan& plan) {
   const bool folder_format = plan.request.to->extension.empty();
   std::string output = plan.request.options.output;
-  if (output == "-")
-    fail(codes::bad_value,
-         {.where = "--output", .expected = "a path", .found = "-, a stream: the output needs a file"});
   if (output.empty()) {
     plan.folder.assign(1, '.');
     plan.name = with_extension(plan);
@@ -71,6 +71,56 @@ void place(Plan& plan) {
     fail(codes::no_output_name, {.where = "--output", .found = printable(output)});
 }
 
+// Whether an earlier run wrote all that the folder holds: its manifest lists every file. A store
+// that some program has added to is none of ours.
+bool is_own_folder(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::set<std::string> known{"recast.json", "SHA256SUMS"};
+  try {
+    const auto file = open_file(fmt::format("{}/recast.json", path));
+    const json::Value document = json::parse_file(*file);
+    const json::Value* target = document.find("target");
+    const json::Value* files = target ? target->find("files") : nullptr;
+    for (const json::Value& one : files && files->as_array() ? *files->as_array() : json::Array{})
+      if (const json::Value* name = one.find("name"); name && name->as_string())
+        known.insert(*name->as_string());
+  } catch (const Error&) {  // no manifest that says so: not ours
+    return false;
+  }
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(path, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error))
+    if (std::error_code e; it->is_symlink(e) ||
+                           (!it->is_directory(e) &&
+                            !known.contains(it->path().lexically_relative(path).string())))
+      return false;
+  return !error;
+}
+
+// Where the folder of a form goes: DEST itself, or the form's own folders beneath it.
+void place_form(Plan& plan) {
+  std::string dest = plan.request.options.output;
+  while (dest.size() > 1 && dest.ends_with('/')) dest.pop_back();
+  if (plan.form->folder) {
+    plan.folder = fmt::format("{}/{}", dest.empty() ? "." : dest, plan.form->folder(plan));
+    plan.name = with_extension(plan);
+    const std::string parent = std::filesystem::path(dest).parent_path().string();
+    plan.makes_folders = dest.empty() || is_folder(dest) || is_folder(parent.empty() ? "." : parent);
+    return;
+  }
+  if (dest.empty()) dest = plan.target.stem;
+  const size_t at = dest.rfind('/');
+  plan.folder = at == std::string::npos ? std::string(1, '.')
+                                        : dest.substr(0, std::max<size_t>(at, 1));
+  plan.name = at == std::string::npos ? dest : dest.substr(at + 1);
+  if (plan.name.empty() || plan.name == "." || plan.name == "..")
+    fail(codes::no_output_name, {.where = "--output", .found = printable(dest)});
+  std::error_code ignored;
+  if (is_folder(dest) && !std::filesystem::is_empty(dest, ignored) && !is_own_folder(dest))
+    fail(codes::folder_not_ours,
+         {.where = fmt::format("--layout {}", plan.form->name), .file = dest});
+}
+
 // Files of a byte copy: a set gets the names of the source, one file the name asked for.
 Layout copy_layout(const Plan& plan) {
   const Checkpoint& source = *plan.source;
@@ -79,7 +129,7 @@ Layout copy_layout(const Plan& plan) {
   layout.kind = folder ? OutputKind::folder : OutputKind::files;
   std::vector<std::pair<std::string, std::shared_ptr<const File>>> files = source.files;
   for (const auto& [name, file] : files) {
-    std::string final_name = !folder && files.size() == 1 ? plan.name : name;
+    std::string final_name = !folder && files.size() == 1 ? plan.request.write.name : name;
     layout.copies.push_back({layout.files.size(), file});
     layout.files.push_back({std::move(final_name), file->size()});
   }
@@ -220,11 +270,21 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
   progress.end(Stage::load);
   progress.begin(Stage::transform, 0);
   plan.target = assemble(request, *plan.source);
-  place(plan);
-  plan.request.write.name = plan.name;
+  plan.form = find_folder_form(options.layout);
+  if (options.output == "-")
+    fail(codes::bad_value,
+         {.where = "--output", .expected = "a path", .found = "-, a stream: the output needs a file"});
+  if (plan.form)
+    place_form(plan);
+  else
+    place(plan);
+  plan.request.write.name = plan.form ? with_extension(plan) : plan.name;
   plan.layout = plan.target.raw_copy ? copy_layout(plan)
                                      : request.to->lay_out(plan.target.checkpoint, plan.request.write);
+  check_form(plan);
   make_items(plan);
+  add_modelfile(plan);
+  add_form_documents(plan);
   plan.fingerprint = plan_fingerprint(plan);
   if (options.manifest) add_manifest(plan);
   if (plan.layout.kind == OutputKind::folder) {
@@ -234,6 +294,7 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
       if (plan.manifest_file < 0 || static_cast<int>(i) < plan.manifest_file)
         plan.paths.push_back(plan.path_of(i));
   }
+  if (plan.form && plan.form->note) plan.target.notes.push_back(plan.form->note(plan));
   const std::vector<Finding>& seen = plan.source->warnings;
   if (options.allow_unsafe_pickle &&
       std::none_of(seen.begin(), seen.end(),
@@ -254,7 +315,7 @@ OutputOptions output_options(const Plan& plan) {
   out.name = plan.layout.kind == OutputKind::folder ? plan.name : plan.layout.files.front().name;
   out.files = plan.layout.files;
   out.force = o.force;
-  out.make_folders = o.mkdir;
+  out.make_folders = o.mkdir || plan.makes_folders;
   out.follow_links = o.follow;
   out.skip_disk_check = o.skip_disk_check;
   for (const auto& [name, file] : plan.source->files) {

@@ -20,7 +20,7 @@ namespace {
 class StagedSource final : public Source {
  public:
   StagedSource(const Plan& plan, const Output& output) : plan_(plan), output_(output) {}
-  bool is_folder() const override { return plan_.layout.kind == OutputKind::folder; }
+  bool is_folder() const override { return plan_.request.to->extension.empty(); }
   const std::string& path() const override { return plan_.paths.front(); }
   std::string base_name() const override {
     return is_folder() ? plan_.name : plan_.layout.files.front().name;

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cerrno>
 
+#include "io/source.h"
 #include "io/staging_name.h"
 
 namespace recast {
@@ -102,6 +103,15 @@ std::vector<Move> DurableOutput::moves() const {
   for (size_t i = 1; i < parts_.size(); ++i) add(parts_.part(i).path, place_.targets[i]);
   add(parts_.part(0).path, place_.targets[0]);
   return moves;
+}
+
+void DurableOutput::rename(size_t file, const std::string& name) {
+  assert(whole_folder_);
+  if (name == part_name(file)) return;
+  check_relative_name(name);
+  note_inner_folders(name);
+  make_inner_folders();
+  parts_.rename(file, name, join_path(place_.shown(place_.name), name));
 }
 
 void DurableOutput::commit() {

@@ -259,9 +259,13 @@ void DurableOutput::make_staging_folder() {
   staging_ = Descriptor(open_folder_in(place_.fd.get(), name));
   if (!staging_) fail_write("open the folder for", shown, errno);
   for (const auto& file : options_.files) note_inner_folders(file.name);
+  make_inner_folders();
+}
+
+void DurableOutput::make_inner_folders() {
   for (const auto& inner : inner_folders_)
-    if (system_calls().mkdir(staging_.get(), inner.c_str(), 0777) != 0)
-      fail_write("make the folder", join_path(shown, inner), errno);
+    if (system_calls().mkdir(staging_.get(), inner.c_str(), 0777) != 0 && errno != EEXIST)
+      fail_write("make the folder", join_path(place_.shown(place_.name), inner), errno);
 }
 
 void DurableOutput::make_parts() {

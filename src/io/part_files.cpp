@@ -45,6 +45,14 @@ uint64_t PartFiles::create(Part part, bool preallocate) {
 
 void PartFiles::adopt(Part part) { states_.emplace_back().part = std::move(part); }
 
+void PartFiles::rename(size_t i, std::string path, std::string shown) {
+  Part& part = states_[i].part;
+  if (system_calls().rename(folder_, part.path.c_str(), folder_, path.c_str(), 0) != 0)
+    fail_write("rename", part.shown, errno);
+  part.path = std::move(path);
+  part.shown = std::move(shown);
+}
+
 void PartFiles::write_at(size_t i, uint64_t offset, std::span<const std::byte> bytes) {
   State& state = states_[i];
   assert(offset <= state.part.bytes && bytes.size() <= state.part.bytes - offset);
