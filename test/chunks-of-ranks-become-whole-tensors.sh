@@ -14,6 +14,10 @@ quietly convert "$bard" -o a.gguf --no-manifest --no-provenance --tensor-sums
 quietly convert run -o b.gguf --no-manifest --no-provenance --tensor-sums
 sums() { recast inspect "$1" --json | jq -cS '.metadata["recast.tensor_sums"]'; }
 [ "$(sums a.gguf)" != null ] && [ "$(sums a.gguf)" = "$(sums b.gguf)" ] || fail "other values"
+for n in 1 4; do
+  quietly convert run -o j$n.safetensors --precision f32 -j $n --no-manifest --no-provenance
+done
+expect_same j1.safetensors j4.safetensors
 expect_exit 0 recast validate run
 expect_exit 0 recast inspect run
 expect_text 'dcp'

@@ -194,6 +194,22 @@ TEST(Dcp, TheModelIsTakenOutOfWhatATrainerSaves) {
   EXPECT_EQ(c.warnings[1].found, "1 tensor, 1 object");
 }
 
+TEST(Dcp, OptimizersAreKeptOnRequest) {
+  Folder folder;
+  Described moment = folder.columns(), number_only = folder.columns();
+  moment.name = "optimizer.state.layers.0.w.exp_avg";
+  number_only.name = "optimizer.state.0.exp_avg";
+  folder.save({folder.columns(), moment, number_only},
+              paths({{moment.name, {"optimizer", "state", "layers.0.w", "exp_avg"}},
+                     {number_only.name, {"optimizer", "state", "0", "exp_avg"}}}));
+  const Checkpoint c =
+      formats::dcp.read(open_source(folder.path()), {.keep_optimizer = true});
+  ASSERT_EQ(c.tensors.size(), 3u);
+  EXPECT_EQ(c.tensors[1].name, "optimizer.exp_avg.layers.0.w");
+  EXPECT_EQ(c.tensors[2].name, "optimizer.state.0.exp_avg");
+  EXPECT_EQ(stored_bytes(c.tensors[1]), four_floats());
+}
+
 TEST(Dcp, NamesStayWherePlannersSayNothing) {
   Folder folder;
   Described weight = folder.columns(), moment = folder.columns();
