@@ -36,6 +36,7 @@ struct ConvertOptions {
   int64_t context_length = 0;
   std::string rope_scaling;  // TYPE:FACTOR
   bool preserve_metadata = true;
+  bool keep_optimizer = false;             // tensors of optimizers travel too
   std::vector<std::string> metadata;       // KEY=VALUE
   std::vector<std::string> format_option;  // FORMAT.KEY=VALUE
 

@@ -174,6 +174,8 @@ constexpr OptionRow rows[] = {
      false, true, [](Options& o, Text) { o.preserve_metadata = true; }},
     {"no-preserve-metadata", 0, "", "", "off", "Metadata", "leave out what is not needed to load",
      "", false, true, [](Options& o, Text) { o.preserve_metadata = false; }},
+    {"keep-optimizer", 0, "", "", "off", "Metadata", "carry the tensors of optimizers too", "",
+     false, true, [](Options& o, Text) { o.keep_optimizer = true; }},
     {"metadata", 0, "", "KEY=VALUE", "none", "Metadata", "set a key; may be repeated", "", true,
      true,
      [](Options& o, Text v) {

@@ -16,6 +16,7 @@
 #include "convert/manifest.h"
 #include "convert/modelfile.h"
 #include "convert/options.h"
+#include "model/optimizer.h"
 #include "tensor/lazy_ops.h"
 
 namespace recast {
@@ -302,6 +303,11 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
     plan.request.warnings.push_back(
         Error(codes::option_no_effect,
               {.where = "--allow-unsafe-pickle", .found = "no weights in foreign objects"}));
+  if (options.keep_optimizer && std::none_of(plan.source->tensors.begin(),
+                                             plan.source->tensors.end(), is_optimizer_tensor))
+    plan.request.warnings.push_back(
+        Error(codes::option_no_effect,
+              {.where = "--keep-optimizer", .found = "the source holds no tensors of optimizers"}));
   for (Finding& warning : plan.request.warnings) add_warning(plan.target.warnings, warning);
   progress.end(Stage::transform);
   return plan;

@@ -215,6 +215,7 @@ Request resolve(const ConvertOptions& options) {
   if (options.source.empty()) fail(codes::missing_argument, {.expected = "SOURCE"});
   take_read_mode(request);
   request.read.unsafe_pickle = options.allow_unsafe_pickle;
+  request.read.keep_optimizer = options.keep_optimizer;
   request.source = open_source(options.source, request.read.mode);
   std::string type;
   request.to = target_format(options, type);

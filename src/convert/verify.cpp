@@ -207,7 +207,8 @@ Verification verify(const Plan& plan, const Output& output) {
   const std::string& level = plan.request.options.verify;
   if (level == "none") return {};
   const auto staged = std::make_shared<StagedSource>(plan, output);
-  const Checkpoint written = plan.request.to->read(staged, {.mode = ReadMode::mapped});
+  const Checkpoint written = plan.request.to->read(
+      staged, {.mode = ReadMode::mapped, .keep_optimizer = plan.request.read.keep_optimizer});
   compare_tables(plan, written);
   if (level == "structure" || plan.target.raw_copy || written.tensors.empty()) return {};
   // Every byte has been found to be zero; the source is no more than that.

@@ -40,6 +40,7 @@ constexpr FormatKey keys[] = {
 
 constexpr OptionEffect effects[] = {
     {"shard-size", Effect::no_effect, "a GGUF is split by --split or --split-max-size"},
+    {"keep-optimizer", Effect::refused, "programs that run a GGUF refuse tensors they do not know"},
 };
 
 }  // namespace

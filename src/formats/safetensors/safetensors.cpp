@@ -56,7 +56,8 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options
 
 Layout lay_out(const Checkpoint& checkpoint, const WriteOptions& options) {
   Layout layout;
-  lay_out_shards(checkpoint, options, stem_of(options.name, safetensors_extension), layout);
+  lay_out_shards(checkpoint, {0, checkpoint.tensors.size()}, options,
+                 stem_of(options.name, safetensors_extension), layout);
   return layout;
 }
 
