@@ -18,6 +18,8 @@ namespace recast {
 // text means: not given.
 struct ConvertOptions {
   std::string source;        // path of a file or folder
+  std::string source_name;   // taken for the name of the source, which is else that of its path; no
+                             // option of the command line
   std::string output;        // path; a folder (exists or ends in "/") gets the derived name
   std::string to;            // FORMAT[:TYPE]
   std::string from;          // FORMAT

@@ -61,17 +61,22 @@ Recorded read_recorded(const std::string& path) {
 }
 
 // The recorded options that act on bytes. Where the output goes and what a run costs is decided anew.
-ConvertOptions options_of(const Recorded& recorded, const ReproduceOptions& wanted) {
+// The form of a folder matters only where the folder is what is recorded.
+ConvertOptions options_of(const Recorded& recorded, const ReproduceOptions& wanted, bool is_folder) {
   ConvertOptions options;
   options.source = wanted.source.empty() ? recorded.source_path : wanted.source;
   for (const auto& [name, value] : *recorded.options->as_object()) {
     const OptionRow* row = find_option(name);
-    if (!row || (!row->acts_on_bytes && row->name != "checksum")) continue;
+    const bool shapes_folder = row && (row->name == "layout" || row->name == "modelfile");
+    const bool wanted_here = row && (row->acts_on_bytes || row->name == "checksum" ||
+                                     (shapes_folder && is_folder));
+    if (!wanted_here) continue;
     const json::Array* several = value.as_array();
     for (const json::Value& one : several ? *several : json::Array{value})
       if (const std::string* text = one.as_string()) set_option(options, *row, *text);
   }
   if (options.to.empty()) options.to = require_text(*recorded.target, "format", wanted.manifest);
+  options.source_name = require_text(*recorded.source, "name", wanted.manifest);
   options.threads = wanted.threads;
   options.memory = wanted.memory;
   return options;
@@ -187,7 +192,7 @@ std::vector<Finding> differences(const json::Value& recorded, const json::Value&
 Reproduction reproduce(const ReproduceOptions& wanted, Progress& progress, std::stop_token stop) {
   const Recorded recorded = read_recorded(wanted.manifest);
   const Names names = names_of(wanted.manifest);
-  ConvertOptions options = options_of(recorded, wanted);
+  ConvertOptions options = options_of(recorded, wanted, names.is_folder);
   Reproduction out;
   if (recorded.version != RECAST_VERSION) {
     out.findings.push_back(Error(codes::version_differs, {.expected = recorded.version,

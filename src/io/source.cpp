@@ -9,6 +9,7 @@
 #include <climits>
 #include <filesystem>
 
+#include "io/open_files.h"
 #include "io/system.h"
 
 namespace recast {
@@ -16,13 +17,6 @@ namespace recast {
 namespace {
 
 constexpr int open_flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-
-// The absolute path of what a descriptor has open, by the kernel's own account.
-std::string path_of(int fd) {
-  char text[PATH_MAX];
-  const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), text, sizeof(text));
-  return n > 0 ? std::string(text, static_cast<size_t>(n)) : std::string();
-}
 
 // The blobs folder "…/models--ORG--NAME/blobs" when the folder is a hub cache snapshot
 // "…/models--ORG--NAME/snapshots/REV", else empty. Cache layout: huggingface_hub, file_download.
@@ -43,7 +37,7 @@ std::string parent_of(const std::string& path) {
 class Folder {
  public:
   Folder(Descriptor fd, std::string path, ReadMode mode)
-      : fd_(std::move(fd)), path_(std::move(path)), mode_(mode), real_path_(path_of(fd_.get())) {
+      : fd_(std::move(fd)), path_(std::move(path)), mode_(mode), real_path_(real_path_of(fd_.get())) {
     blobs_ = blobs_of(real_path_);
   }
 
@@ -84,7 +78,7 @@ class Folder {
     if (outside ? blobs_.empty() : errno != ENOSYS) return explain(errno, shown);
     Descriptor opened(open_at(fd_.get(), name.c_str(), open_flags));
     if (!opened) return explain(errno, shown);
-    const std::string target = path_of(opened.get());
+    const std::string target = real_path_of(opened.get());
     if (outside ? !inside(target, blobs_) : !inside(target, real_path_) && !inside(target, blobs_))
       return explain(EXDEV, shown);
     return opened.release();
