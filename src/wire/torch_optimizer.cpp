@@ -39,6 +39,10 @@ bool is_optimizer_key(std::string_view key) {
              std::end(optimizer_keys);
 }
 
+std::string dropped_fix(std::string_view key) {
+  return is_optimizer_key(key) ? "--keep-optimizer carries its tensors to safetensors" : "";
+}
+
 std::string_view optimizer_root(std::string_view path) {
   size_t begin = 0;
   for (int level = 0; level < 2 && begin < path.size(); ++level) {

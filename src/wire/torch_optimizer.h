@@ -13,6 +13,8 @@ namespace recast {
 
 // Whether trainers put an optimizer, or a list of them, under this key.
 bool is_optimizer_key(std::string_view key);
+// The remedy where tensors under such a key are listed as dropped; the usual one otherwise.
+std::string dropped_fix(std::string_view key);
 // Of a dotted path the part up to the optimizer: its key, and the number behind it in a list; empty
 // when none of the first two keys is an optimizer's.
 std::string_view optimizer_root(std::string_view path);

@@ -318,6 +318,7 @@ class Finder {
                 {.where = last ? std::string("further keys") : key_where(key),
                  .found = last ? fmt::format("{} of them", dropped_.size() - listed_keys)
                                : shown(dropped),
+                 .fix = last || dropped.tensors == 0 ? std::string() : dropped_fix(key),
                  .file = file_.name}));
       if (last) break;
     }

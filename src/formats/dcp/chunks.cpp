@@ -14,6 +14,7 @@
 #include "tensor/lazy_ops.h"
 #include "wire/pickle_values.h"
 #include "wire/torch_file.h"
+#include "wire/torch_optimizer.h"
 #include "wire/torch_tensor.h"
 #include "wire/utf8.h"
 
@@ -192,6 +193,7 @@ class Reader {
       add_warning(out_.warnings,
                   Error(codes::not_carried, {.where = key_where(key),
                                              .found = shown(dropped),
+                                             .fix = dropped_fix(key),
                                              .file = metadata_name_}));
   }
 
