@@ -13,7 +13,7 @@ constexpr std::string_view group = "Reproduction";
 constexpr OptionRow rows[] = {
     {"source", 0, "", "PATH", "the recorded path", group, "where the input is now", ""},
     {"output", 'o', "output-path", "FOLDER", "removed once compared", group,
-     "keep the result in this folder, under the recorded name", ""},
+     "keep the result in this folder", ""},
     {"threads", 'j', "", "N", "all cores", "Limits", "worker threads; the bytes stay the same", ""},
     {"memory", 0, "max-memory", "SIZE", "a quarter of RAM", "Limits",
      "bytes of memory to stay within", ""},

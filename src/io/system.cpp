@@ -104,6 +104,8 @@ void fail_read(std::string_view action, std::string_view file, int error, Side s
   ErrorFacts facts{
       .where = std::string(action), .found = errno_text(error), .file = std::string(file)};
   const bool limit = error == EMFILE || error == ENFILE || error == ENOMEM;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  if (side == Side::output && full) fail_write(action, file, error);
   if (side == Side::output && !limit) fail(codes::output_unreadable, std::move(facts));
   if (error == ENOENT || error == ENOTDIR) {
     facts.where.clear();  // what was to be done with it says nothing more
