@@ -24,7 +24,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("RECAST_"
 
 KINDS = {
     "one file": ["-o", "out/m.safetensors"],
-    "split set": ["-o", "out/m.gguf", "--split", "tensors:7"],
+    "split set": ["-o", "out/m.gguf", "--no-tokenizer", "--split", "tensors:7"],
     "shards": ["-o", "out/m", "-t", "hf", "--shard-size"],
 }
 
