@@ -18,7 +18,7 @@ grep -qF '| `a.gguf` | Q8\_0 | 4.5 MB | 8.51 |' README.md || fail "the row of a.
 grep -qF '| b\|\<b\> \\.gguf | F16 |' README.md || fail "the row of the other file"
 sed '/^```/,/^```/d' README.md > ../prose
 ! grep -qE '(^|[^\\])<' ../prose || fail "HTML of a file name"
-grep -qF "recast convert $bard --output a.gguf --quant q8_0 --metadata general.license=apache-2.0" \
+grep -qF "recast convert bard --output a.gguf --quant q8_0 --metadata general.license=apache-2.0" \
   README.md || fail "the command"
 grep -qF "$(sha256sum a.gguf)" README.md || fail "the sums in the card"
 ! grep -q 'KL' README.md || fail "a figure that nobody measured"

@@ -131,21 +131,30 @@ std::string run_section(const CardMaterial& material) {
   return out.empty() ? "" : fmt::format("## How to run\n\n{}", out);
 }
 
-// The command that a manifest records: source, and the options as they were given.
+// The last part of a path: a card is for the world, the folders of the machine are not.
+std::string public_name(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+// The command that a manifest records: the name of the source, and what decides on bytes or names.
 std::string command_of(const json::Value& manifest) {
   const json::Value *source = manifest.find("source_path"), *options = manifest.find("options");
   if (!source || !source->as_string() || !options || !options->is_object()) return "";
-  std::string out = fmt::format("recast convert {}", shell_quoted(*source->as_string()));
+  std::string out = fmt::format("recast convert {}", shell_quoted(public_name(*source->as_string())));
   for (const auto& [name, value] : *options->as_object()) {
     const OptionRow* row = find_option(name);
     if (!row) continue;  // of a newer version: its place in a command is not known
+    if (!row->acts_on_bytes && row->name != "output" && row->name != "layout") continue;
+    const bool is_path = row->value == "PATH" || row->value == "FILE";
     const json::Array one{value};
     for (const json::Value& text : value.as_array() ? *value.as_array() : one) {
       if (!text.as_string()) continue;
       const bool attached = row->value.starts_with('[') && !text.as_string()->empty();
       out += fmt::format(" --{}", row->name);
       if (!row->value.empty() && (attached || !row->value.starts_with('[')))
-        out += fmt::format("{}{}", attached ? "=" : " ", shell_quoted(*text.as_string()));
+        out += fmt::format("{}{}", attached ? "=" : " ",
+                           shell_quoted(is_path ? public_name(*text.as_string()) : *text.as_string()));
     }
   }
   return out;
