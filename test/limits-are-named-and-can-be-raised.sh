@@ -48,14 +48,13 @@ open('model/config.json', 'w').write(config[:-1] + ', \"deep\": ' + open('deep.j
 expect_exit 6 recast inspect model
 expect_exit 0 recast inspect model --limit json-depth=1000
 expect_exit 0 recast convert model -o model.gguf --limit json-depth=1000
-expect_exit 0 recast convert model -o copy/ --mkdir --limit json-depth=1000
+expect_exit 0 recast convert model -t hf -o copy --limit json-depth=1000
 
-refused 6 model-layers convert "$bard" -o few.gguf --limit model-layers=1
-rm few.gguf
-refused 4 model-extent convert "$bard" -o few.gguf --limit model-extent=100
-rm few.gguf
-refused 4 token-ids convert "$bard" -o few.gguf --limit token-ids=100
-rm few.gguf
+refused 6 model-layers convert "$bard" -o few.gguf --force --limit model-layers=1
+refused 4 model-extent convert "$bard" -o few.gguf --force --limit model-extent=1000
+expect_exit 4 recast convert "$bard" -o few.gguf --force --limit token-ids=100
+expect_text 'at most 100 token ids \(limit token-ids\).* found 100$' "$err"
+expect_exit 0 recast convert "$bard" -o few.gguf --force --limit token-ids=4K
 echo 'lm_head.weight: [2056, 256]' > shapes.yaml
 refused 6 shapes-bytes convert "$bard" -o fake.gguf --fake-weight --fake-weight-config shapes.yaml \
   --limit shapes-bytes=5
@@ -78,13 +77,20 @@ END
 }
 pickles 50
 refused 6 zip-members inspect deep.pt --limit zip-members=1
-refused 6 pickle-depth inspect deep.pt --limit pickle-depth=20
-refused 6 torch-name-bytes inspect deep.pt --limit torch-name-bytes=30
-refused 6 pickle-values inspect deep.pt --limit pickle-values=70
+refused 6 pickle-depth inspect deep.pt --limit pickle-depth=30
+refused 6 torch-name-bytes inspect deep.pt --limit torch-name-bytes=100
+refused 6 pickle-values inspect deep.pt --limit pickle-values=150
 pickles 1200
 refused 6 pickle-depth inspect deep.pt
-pickles 3900
-expect_exit 0 recast inspect deep.pt --limit pickle-depth=4000 --limit torch-name-bytes=10K
+pickles 1990
+expect_exit 0 recast inspect deep.pt --limit pickle-depth=2000
+expect_exit 0 recast convert deep.pt -o deep.safetensors --limit pickle-depth=2000
+python3 -c "print('x: ' + '[' * 998 + ']' * 998)" > deep.yaml
+expect_exit 6 recast convert "$bard" -o fake.gguf --fake-weight --fake-weight-config deep.yaml
+expect_text 'limit yaml-depth' "$err"
+expect_exit 2 recast convert "$bard" -o fake.gguf --force --fake-weight \
+  --fake-weight-config deep.yaml --limit yaml-depth=1000
+expect_text 'EU031' "$err"
 
 # The option itself.
 expect_exit 2 recast inspect bard.gguf --limit json-dept=5

@@ -50,7 +50,7 @@ TEST(Limits, RowsAreSaneAndNamesUnique) {
 TEST(Limits, EveryDepthHasACeiling) {
   for (const LimitRow& row : all_limits())
     if (row.unit == "levels") {
-      EXPECT_LE(row.most, 4000u) << row.name;
+      EXPECT_LE(row.most, 2000u) << row.name;
     }
 }
 

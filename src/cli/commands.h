@@ -39,8 +39,8 @@ extern const Command convert_command, inspect_command, validate_command, reprodu
 
 // --limit of the commands that read models; `convert` has its own row, of the same name.
 inline constexpr OptionRow limit_option = {
-    "limit", 0, "", "NAME=VALUE", "recast list limits", "Limits",
-    "what a file may claim before it is refused; may be repeated", "", true};
+    "limit", 0, "", "NAME=N", "recast list limits", "Limits",
+    "what a file may claim; may be repeated", "", true};
 // Sets each --limit that was given. Throws bad_value, naming --limit or its variable.
 void apply_limits(const Parsed& parsed);
 

@@ -146,7 +146,7 @@ int run_list(Session& session) {
 
 const Command list_command = {.name = "list",
                               .aliases = "ls",
-                              .purpose = "List formats, types, archs, pairs, errors, limits or options",
+                              .purpose = "List formats, types, pairs, errors, limits and more",
                               .operands = "TABLE",
                               .least = 1,
                               .most = 1,

@@ -58,11 +58,14 @@ Shape shape_of(const std::string& name, const json::Value& value, const std::str
 std::vector<FakeShape> read_shapes(const std::string& path) {
   if (path.empty()) return {};
   const auto file = open_file(path);
-  const Window window = file->window(0, std::min(file->size(), limit(Limit::shapes_bytes) + 1));
+  const uint64_t most = limit(Limit::shapes_bytes);
+  const Window window = file->window(0, std::min(file->size(), most));
   const std::string text(reinterpret_cast<const char*>(window.bytes().data()),
                          window.bytes().size());
   const size_t start = text.find_first_not_of(" \t\r\n");
   const bool is_json = start != std::string::npos && (text[start] == '{' || text[start] == '[');
+  if (!is_json && file->size() > most)
+    fail_limit(codes::yaml_limit, Limit::shapes_bytes, {.file = path}, file->size());
   const json::Value document =
       is_json ? json::parse_file(*file, {.file = path})
               : yaml::parse(text, {.file = path, .size_limit = Limit::shapes_bytes});

@@ -217,8 +217,8 @@ constexpr OptionRow rows[] = {
     {"max-retries", 0, "", "N", "3", "Limits",
      "how often a file system that answers EAGAIN or ESTALE is asked again", "", false, false,
      [](Options& o, Text v) { o.max_retries = static_cast<int>(count_from(v, 0, 20)); }},
-    {"limit", 0, "", "NAME=VALUE", "recast list limits", "Limits",
-     "what a file may claim before it is refused; may be repeated", "", true, false,
+    {"limit", 0, "", "NAME=N", "recast list limits", "Limits",
+     "what a file may claim; may be repeated", "", true, false,
      [](Options&, Text v) { set_limit_option(v); }},
     {"skip-disk-check", 0, "", "", "off", "Limits", "start although the disk looks too small", "",
      false, false, [](Options& o, Text) { o.skip_disk_check = true; }},
@@ -316,7 +316,7 @@ const OptionRow* find_option(std::string_view name) {
 void set_limit_option(std::string_view text) {
   const size_t equals = text.find('=');
   if (equals == 0 || equals == std::string_view::npos)
-    bad_value("NAME=VALUE, such as json-depth=100", text);
+    bad_value("NAME=N, such as json-depth=100", text);
   const std::string_view name = text.substr(0, equals);
   if (!find_limit(name)) {
     std::vector<std::string_view> names;

@@ -34,7 +34,7 @@ const OptionRow* find_option(std::string_view name);  // by name, alias or with 
 // alone. Throws bad_value.
 uint64_t parse_size(std::string_view text);
 
-// NAME=VALUE of --limit, for the whole process. VALUE is a whole number, with K M G T as sizes have
+// NAME=N of --limit, for the whole process. N is a whole number, with K M G T as sizes have
 // them. Throws bad_value, for an unknown name with the nearest one.
 void set_limit_option(std::string_view text);
 
