@@ -113,7 +113,7 @@ void walk(protobuf::Message in, int& budget) {
 }
 void protobuf(Bytes input) {
   int budget = 50;
-  walk(protobuf::Message(input, {.file = "input", .limit_depth = 20}), budget);
+  walk(protobuf::Message(input, {.file = "input", .levels_left = 20}), budget);
 }
 
 void sentencepiece(Bytes input) {

@@ -1,6 +1,6 @@
 #!/bin/bash
 . "$(dirname "$0")/lib.sh"
-for table in formats types archs pairs errors options; do
+for table in formats types archs pairs errors limits options; do
   expect_exit 0 recast list $table --json
   jq -e 'length > 0' "$out" > /dev/null || fail "list $table"
   expect_exit 0 recast ls $table

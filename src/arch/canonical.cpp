@@ -8,6 +8,7 @@
 
 #include "arch/facts.h"
 #include "arch/rope.h"
+#include "base/limits.h"
 #include "codec/codecs.h"
 #include "tensor/lazy_ops.h"
 
@@ -26,9 +27,6 @@ const std::string_view other_parts =
     "image_newline model.image_newline thinker.visual. thinker.audio_tower. talker. token2wav.";
 
 namespace {
-
-// A file may have other tensors than the config says, but not a thousand times more names.
-constexpr uint64_t limit_slots_per_tensor = 1000, limit_slots_free = 100'000;
 
 class Canonicaliser {
  public:
@@ -130,16 +128,23 @@ class Canonicaliser {
     }
   }
 
-  // Experts by the million in a config are damage, and would only cost memory.
+  // A file may have other tensors than the config says, but not a thousand times more names:
+  // experts by the million in a config are damage, and would only cost memory.
   void check_counts() {
     const uint64_t slots = slot_count(model(), source_.convention);
-    if (slots > limit_slots_free + limit_slots_per_tensor * source_.tensors.size())
-      fail(codes::config_contradicts,
-           {.where = blamed_key(Fact::experts),
-            .expected = fmt::format("a count that fits {} tensors", source_.tensors.size()),
-            .found = fmt::format("{}, which makes {} names",
-                                 model().facts.integer(Fact::experts), slots),
-            .file = source_.config_file});
+    const uint64_t tensors = source_.tensors.size();
+    const uint64_t per_tensor = limit(Limit::model_names_per_tensor);
+    const uint64_t beyond = slots - std::min(slots, tensors * per_tensor);
+    if (beyond > limit(Limit::model_names))
+      fail_limit(codes::config_contradicts, Limit::model_names,
+                 {.where = blamed_key(Fact::experts),
+                  .expected = fmt::format("{} a tensor (limit {}) of {} tensors, and beyond",
+                                          per_tensor,
+                                          limit_row(Limit::model_names_per_tensor).name, tensors),
+                  .found = fmt::format("{}, which makes {} names",
+                                       model().facts.integer(Fact::experts), slots),
+                  .file = source_.config_file},
+                 beyond);
   }
 
   int64_t layer_in(std::string_view name, std::string_view head, std::string_view tail) const {

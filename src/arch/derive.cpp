@@ -8,6 +8,7 @@
 #include "arch/facts.h"
 #include "arch/key_tables.h"
 #include "arch/native.h"
+#include "base/limits.h"
 
 namespace recast {
 
@@ -83,13 +84,13 @@ class Fitter {
 
   // Layers by the numbers in names. False when these are absurd.
   bool count_by_names() {
+    const auto most_layers = std::min<int64_t>(tensors_, signed_limit(Limit::model_layers));
+    const auto most_experts = std::min<int64_t>(tensors_, signed_limit(Limit::model_experts));
     config_ = stated_;
     std::map<Fact, int64_t> counts;
     for (const FamilyNames::Sort& sort : names_.sorts())
       if (const NameSort* here = present(sort.pattern); here && sort.per_layer) {
-        if (here->highest[0] >= std::min<int64_t>(tensors_, limit_layers) ||
-            here->highest[1] >= std::min<int64_t>(tensors_, limit_experts))
-          return false;
+        if (here->highest[0] >= most_layers || here->highest[1] >= most_experts) return false;
         int64_t& count = counts[sort.rows.front()->count];
         count = std::max(count, here->highest[0] + 1);
       }
@@ -188,10 +189,11 @@ class Fitter {
     return needed.holds && needed.holds(model, layer);
   }
 
+  static int64_t signed_limit(Limit which) { return static_cast<int64_t>(limit(which)); }
   int layers_of(const FamilyNames::Sort& sort, const ModelFacts& model) const {
     if (!sort.per_layer) return 1;
     return static_cast<int>(std::min<int64_t>(model.facts.integer(sort.rows.front()->count),
-                                              limit_layers));
+                                              signed_limit(Limit::model_layers)));
   }
   uint64_t entries_of(const FamilyNames::Sort& sort) const {
     if (!sort.per_entry) return 1;

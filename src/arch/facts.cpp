@@ -7,11 +7,9 @@
 
 #include "arch/key_tables.h"
 #include "arch/rope.h"
+#include "base/limits.h"
 
 namespace recast {
-
-// Products of two and sums of a few of them fit 64 bits; positions are multiplied with nothing.
-constexpr int64_t limit_extent = int64_t{1} << 27, limit_positions = (int64_t{1} << 31) - 1;
 
 const KeyRow* find_key(const Architecture& arch, Fact fact) {
   for (const auto& group : arch.keys)
@@ -271,28 +269,34 @@ class Reader {
   bool explicit_head_dim = false;
 
  private:
+  const ErrorCode& value_code() const {
+    return convention_ == Convention::hf ? codes::config_value : codes::metadata_value;
+  }
   [[noreturn]] void bad(const KeyRow& row, std::string expected, std::string found) const {
-    fail(convention_ == Convention::hf ? codes::config_value : codes::metadata_value,
+    fail(value_code(),
          {.where = key_where(key_spelling(arch_, row.fact, convention_)),
           .expected = std::move(expected),
           .found = std::move(found),
           .file = file_});
   }
 
+  // Throws unless the value is within the limit.
+  void bound(const KeyRow& row, uint64_t value, Limit most, const ErrorCode& code) const {
+    if (value <= limit(most)) return;
+    fail_limit(code, most,
+               {.where = key_where(key_spelling(arch_, row.fact, convention_)), .file = file_},
+               value);
+  }
+
   void take_integer(const KeyRow& row, int64_t value) {
     const bool may_be_zero = row.kind != KeyKind::integer;
-    const bool positions = row.fact == Fact::context || row.fact == Fact::sliding_window;
-    const int64_t limit = positions ? limit_positions : limit_extent;
-    if (value > limit) bad(row, fmt::format("at most {}", limit), fmt::format("{}", value));
     if (value < (may_be_zero ? 0 : 1))
       bad(row, may_be_zero ? "0 or more" : "a positive integer", fmt::format("{}", value));
-    if (row.fact == Fact::layers && value > limit_layers)
-      fail(codes::too_many_layers, {.where = key_where(key_spelling(arch_, row.fact, convention_)),
-                                    .expected = fmt::format("at most {}", limit_layers),
-                                    .found = fmt::format("{}", value),
-                                    .file = file_});
-    if (row.fact == Fact::experts && value > limit_experts)
-      bad(row, fmt::format("at most {}", limit_experts), fmt::format("{}", value));
+    const bool positions = row.fact == Fact::context || row.fact == Fact::sliding_window;
+    const auto size = static_cast<uint64_t>(value);
+    bound(row, size, positions ? Limit::model_positions : Limit::model_extent, value_code());
+    if (row.fact == Fact::layers) bound(row, size, Limit::model_layers, codes::too_many_layers);
+    if (row.fact == Fact::experts) bound(row, size, Limit::model_experts, value_code());
     model_.facts.set(row.fact, value);
   }
 
@@ -311,7 +315,8 @@ class Reader {
   size_t layers() const { return static_cast<size_t>(model_.facts.integer(Fact::layers)); }
 
   void take_layer_types(const KeyRow& row, const json::Value& value) {
-    if (const auto every = value.as_int(); every && *every >= 0 && *every <= limit_layers)
+    if (const auto every = value.as_int();
+        every && *every >= 0 && static_cast<uint64_t>(*every) <= limit(Limit::model_layers))
       return model_.facts.set(row.fact, windows(row, *every, static_cast<int64_t>(layers())));
     const json::Array* list = value.as_array();
     if (!list || list->size() != layers())

@@ -19,9 +19,6 @@ void set_member(json::Value& config, std::string_view path, json::Value value);
 // may be null.
 const json::Value* spelled(const json::Value& config, const KeyRow& row);
 
-// No published model comes near; a larger count is damage, and would only cost memory.
-inline constexpr int64_t limit_layers = 20'000, limit_experts = 100'000;
-
 // The facts of a config that may be incomplete, to try what follows from them: what is absent and
 // has no default stays unset, nothing is checked against anything else, rotary scaling is left out.
 ModelFacts trial_facts(const Architecture& arch, const json::Value& config);

@@ -15,10 +15,12 @@ constexpr OptionRow rows[] = {
     {"from", 'f', "source-format", "FORMAT", "detected", group,
      "source format, when detection is wrong", ""},
     {"force", 0, "overwrite", "", "off", group, "replace an existing card and SHA256SUMS", ""},
+    limit_option,
 };
 
 int run_card(Session& session) {
   const Parsed& args = session.args();
+  apply_limits(args);
   ProgressStream& progress = session.progress();
   Interrupts interrupts([&] { progress.note("stopping (Ctrl-C again to stop now)"); },
                         [&] { progress.status(); });

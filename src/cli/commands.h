@@ -11,6 +11,7 @@
 namespace recast::cli {
 
 class Session;
+struct Parsed;
 
 struct Example {
   std::string_view line;  // without "recast "
@@ -35,6 +36,13 @@ struct Command {
 extern const Command convert_command, inspect_command, validate_command, reproduce_command,
     card_command, list_command, explain_command, doctor_command, completion_command, man_command,
     version_command;
+
+// --limit of the commands that read models; `convert` has its own row, of the same name.
+inline constexpr OptionRow limit_option = {
+    "limit", 0, "", "NAME=N", "recast list limits", "Limits",
+    "what a file may claim; may be repeated", "", true};
+// Sets each --limit that was given. Throws bad_value, naming --limit or its variable.
+void apply_limits(const Parsed& parsed);
 
 // In the order of `recast --help`.
 std::span<const Command* const> commands();

@@ -48,8 +48,7 @@ ConvertOptions read_options(const Parsed& parsed) {
       set_option(options, *given.row, given.value);
     } catch (Error& error) {
       // Only here it is known which spelling the value came from.
-      error.where = given.from_environment ? environment_name(*given.row)
-                                           : fmt::format("--{}", given.row->name);
+      error.where = given.spelling();
       throw;
     }
   }

@@ -80,6 +80,7 @@ json::Array explanations(const std::string& topic) {
   add_rows(out, "format", list_formats(), folded(topic));
   add_rows(out, "type", list_types(), folded(topic));
   add_rows(out, "arch", list_archs(), folded(topic));
+  add_rows(out, "limit", list_limits(), folded(topic));
   return out;
 }
 
@@ -87,7 +88,7 @@ json::Array explanations(const std::string& topic) {
   std::vector<std::string> names;
   for (const ErrorCode* code : all_error_codes()) names.emplace_back(code->id);
   for (const OptionRow& row : convert_options()) names.emplace_back(row.name);
-  for (const json::Value& table : {list_formats(), list_types(), list_archs()})
+  for (const json::Value& table : {list_formats(), list_types(), list_archs(), list_limits()})
     for (const json::Value& row : *table.as_array()) names.push_back(text_at(row, {"name"}));
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string_view near = nearest(topic, views);
@@ -130,7 +131,7 @@ int run_explain(Session& session) {
 const Command explain_command = {
     .name = "explain",
     .aliases = "",
-    .purpose = "Explain an error code, an option, a format, a type or an architecture",
+    .purpose = "Explain an error code, an option, a format, a type, an architecture or a limit",
     .operands = "TOPIC",
     .least = 1,
     .most = 1,

@@ -20,6 +20,7 @@ constexpr OptionRow rows[] = {
     {"full", 0, "", "", "off", group, "metadata arrays whole instead of shortened", ""},
     {"stats", 0, "", "", "off", group, "read the weights: range, mean, deviation", ""},
     {"checksum", 0, "", "", "off", group, "SHA-256 of each file", ""},
+    limit_option,
 };
 
 std::string count_with_name(const json::Value& document, Path path, const char* noun) {
@@ -107,6 +108,7 @@ std::string inspect_text(const json::Value& document, bool full, const Terminal&
 
 int run_inspect(Session& session) {
   const Parsed& args = session.args();
+  apply_limits(args);
   json::Value document = inspect({.path = args.operands[0],
                                   .from = args.value("from"),
                                   .tensors = args.has("tensors"),

@@ -77,6 +77,10 @@ const std::vector<Table>& tables() {
        [](const std::string&) { return list_errors(); },
        false,
        {"code", "kind", "exit", "symbol", "meaning"}},
+      {"limits",
+       [](const std::string&) { return list_limits(); },
+       false,
+       {"name", "default", "unit", "most", "reason"}},
       {"options", option_rows, true, {"option", "value", "default", "effect", "why", "help"}},
   };
   return all;
@@ -142,7 +146,7 @@ int run_list(Session& session) {
 
 const Command list_command = {.name = "list",
                               .aliases = "ls",
-                              .purpose = "List formats, types, archs, pairs, errors or options",
+                              .purpose = "List formats, types, pairs, errors, limits and more",
                               .operands = "TABLE",
                               .least = 1,
                               .most = 1,
@@ -151,7 +155,7 @@ const Command list_command = {.name = "list",
                                             {"list options --to gguf", "which options act there"}}},
                               .frequent = "to json",
                               .options = rows,
-                              .text = "TABLE is one of: formats types archs pairs errors options.",
+                              .text = "TABLE is one of: formats types archs pairs errors limits options.",
                               .run = run_list};
 
 }  // namespace recast::cli

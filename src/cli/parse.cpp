@@ -237,6 +237,22 @@ int Parsed::count(std::string_view name) const {
                                         [&](const Given& g) { return g.row->name == name; }));
 }
 
+std::string Given::spelling() const {
+  return from_environment ? environment_name(*row) : fmt::format("--{}", row->name);
+}
+
+void apply_limits(const Parsed& parsed) {
+  for (const Given& given : parsed.given) {
+    if (given.row->name != limit_option.name) continue;
+    try {
+      set_limit_option(given.value);
+    } catch (Error& error) {
+      error.where = given.spelling();
+      throw;
+    }
+  }
+}
+
 std::string Parsed::value(std::string_view name) const {
   std::string out;
   for (const Given& g : given)

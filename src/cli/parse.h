@@ -15,6 +15,8 @@ struct Given {
   const OptionRow* row = nullptr;
   std::string value;
   bool from_environment = false;
+
+  std::string spelling() const;  // "--threads" or "RECAST_THREADS"
 };
 
 enum class HelpWish { none, brief, full };

@@ -17,6 +17,7 @@ constexpr OptionRow rows[] = {
     {"threads", 'j', "", "N", "all cores", "Limits", "worker threads; the bytes stay the same", ""},
     {"memory", 0, "max-memory", "SIZE", "a quarter of RAM", "Limits",
      "bytes of memory to stay within", ""},
+    limit_option,
 };
 
 // As `convert` reads them, by its own rows.
@@ -32,6 +33,7 @@ ReproduceOptions read_options(const Parsed& args) {
 }
 
 int run_reproduce(Session& session) {
+  apply_limits(session.args());
   Interrupts interrupts([&] { session.progress().note("stopping"); },
                         [&] { session.progress().status(); });
   Reproduction result;

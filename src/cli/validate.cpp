@@ -20,6 +20,7 @@ constexpr OptionRow rows[] = {
     {"checksum", 0, "", "", "off", group, "compare tensor sums and hashes of the manifest", ""},
     {"manifest", 0, "", "FILE", "NAME.recast.json", group, "manifest to compare with", ""},
     {"all", 0, "", "", "off", group, "list every tensor, not the first ten", ""},
+    limit_option,
 };
 
 // An invalid file is the answer "no" (1). What kept us from an answer has the code of its kind:
@@ -77,6 +78,7 @@ std::string validate_text(const Validation& validation, const std::string& path,
 
 int run_validate(Session& session) {
   const Parsed& args = session.args();
+  apply_limits(args);
   const std::string& path = args.operands[0];
   const Validation validation = validate({.path = path,
                                           .from = args.value("from"),

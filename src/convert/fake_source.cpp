@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "arch/recognise.h"
+#include "base/limits.h"
 #include "codec/codecs.h"
 #include "convert/tokenizer_source.h"
 #include "transform/fake_weights.h"
@@ -11,8 +12,6 @@
 namespace recast {
 
 namespace {
-
-constexpr uint64_t limit_shapes_bytes = uint64_t{16} << 20;
 
 // The float type that the config states under torch's name; f32 where it states none.
 const Codec& stated_dtype(const Checkpoint& model) {
@@ -59,14 +58,17 @@ Shape shape_of(const std::string& name, const json::Value& value, const std::str
 std::vector<FakeShape> read_shapes(const std::string& path) {
   if (path.empty()) return {};
   const auto file = open_file(path);
-  const Window window = file->window(0, std::min(file->size(), limit_shapes_bytes));
+  const uint64_t most = limit(Limit::shapes_bytes);
+  const Window window = file->window(0, std::min(file->size(), most));
   const std::string text(reinterpret_cast<const char*>(window.bytes().data()),
                          window.bytes().size());
   const size_t start = text.find_first_not_of(" \t\r\n");
   const bool is_json = start != std::string::npos && (text[start] == '{' || text[start] == '[');
+  if (!is_json && file->size() > most)
+    fail_limit(codes::yaml_limit, Limit::shapes_bytes, {.file = path}, file->size());
   const json::Value document =
       is_json ? json::parse_file(*file, {.file = path})
-              : yaml::parse(text, {.file = path, .limit_bytes = limit_shapes_bytes});
+              : yaml::parse(text, {.file = path, .size_limit = Limit::shapes_bytes});
   if (!document.is_object())
     fail(codes::fake_shape_bad, {.expected = "an object of tensor names and shapes",
                                  .found = std::string(document.type_name()),

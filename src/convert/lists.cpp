@@ -1,5 +1,6 @@
 #include "arch/architecture.h"
 #include "arch/facts.h"
+#include "base/limits.h"
 #include "codec/codecs.h"
 #include "convert/describe.h"
 #include "convert/options.h"
@@ -99,6 +100,17 @@ json::Value list_errors() {
                           {"exit", exit_code(code->kind)},
                           {"meaning", code->meaning},
                           {"fix", code->fix}}));
+  return out;
+}
+
+json::Value list_limits() {
+  json::Array out;
+  for (const LimitRow& row : all_limits())
+    out.push_back(object({{"name", row.name},
+                          {"default", row.default_value},
+                          {"unit", row.unit},
+                          {"most", row.most == no_ceiling ? json::Value() : json::Value(row.most)},
+                          {"reason", row.reason}}));
   return out;
 }
 

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/limits.h"
+
 namespace recast {
 namespace {
 
@@ -215,6 +217,9 @@ constexpr OptionRow rows[] = {
     {"max-retries", 0, "", "N", "3", "Limits",
      "how often a file system that answers EAGAIN or ESTALE is asked again", "", false, false,
      [](Options& o, Text v) { o.max_retries = static_cast<int>(count_from(v, 0, 20)); }},
+    {"limit", 0, "", "NAME=N", "recast list limits", "Limits",
+     "what a file may claim; may be repeated", "", true, false,
+     [](Options&, Text v) { set_limit_option(v); }},
     {"skip-disk-check", 0, "", "", "off", "Limits", "start although the disk looks too small", "",
      false, false, [](Options& o, Text) { o.skip_disk_check = true; }},
 
@@ -306,6 +311,25 @@ const OptionRow* find_option(std::string_view name) {
   for (const OptionRow& row : rows)
     if (row.name == dashed || is_alias(row.aliases, dashed)) return &row;
   return nullptr;
+}
+
+void set_limit_option(std::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string_view::npos)
+    bad_value("NAME=N, such as json-depth=100", text);
+  const std::string_view name = text.substr(0, equals);
+  if (!find_limit(name)) {
+    std::vector<std::string_view> names;
+    for (const LimitRow& row : all_limits()) names.push_back(row.name);
+    const std::string_view near = nearest(name, names);
+    fail(codes::bad_value,
+         {.expected = "the name of a limit",
+          .found = fmt::format("\"{}\"", printable(name)),
+          .fix = near.empty() ? std::string("recast list limits")
+                              : fmt::format("did you mean --limit {}=...? recast list limits",
+                                            near)});
+  }
+  set_limit(name, parse_size(text.substr(equals + 1)));
 }
 
 uint64_t parse_size(std::string_view text) {

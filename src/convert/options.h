@@ -34,6 +34,10 @@ const OptionRow* find_option(std::string_view name);  // by name, alias or with 
 // alone. Throws bad_value.
 uint64_t parse_size(std::string_view text);
 
+// NAME=N of --limit, for the whole process. N is a whole number, with K M G T as sizes have
+// them. Throws bad_value, for an unknown name with the nearest one.
+void set_limit_option(std::string_view text);
+
 // The candidate nearest to `word` by edit distance, empty when none is near.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 

@@ -49,9 +49,15 @@ void ByteReader::skip(uint64_t n, std::string_view what) {
   position_ = 0;
 }
 
-std::string ByteReader::get_text(uint64_t n, uint64_t limit, std::string_view what) {
-  if (n > limit)
-    fail(codes::too_long, {.expected = fmt::format("{}: at most {} bytes", what, limit),
+std::string ByteReader::get_text(uint64_t n, Limit most, std::string_view what) {
+  if (n > limit(most))
+    fail(codes::too_long, over_limit(codes::too_long, most, {.expected = std::string(what)}, n));
+  return get_text(n, n, what);
+}
+
+std::string ByteReader::get_text(uint64_t n, uint64_t most, std::string_view what) {
+  if (n > most)
+    fail(codes::too_long, {.expected = fmt::format("{}: at most {} bytes", what, most),
                            .found = fmt::format("a length of {} bytes", n)});
   const auto bytes = take(n, what);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

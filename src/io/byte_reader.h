@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "io/file.h"
 
 namespace recast {
@@ -43,8 +44,10 @@ class ByteReader {
     std::memcpy(&value, raw, sizeof(T));
     return value;
   }
-  // n bytes as text; refuses (`resource`, too_long) more than `limit`.
-  std::string get_text(uint64_t n, uint64_t limit, std::string_view what);
+  // n bytes as text; refuses (`resource`, too_long) more than the limit, or than the format has room
+  // for.
+  std::string get_text(uint64_t n, Limit most, std::string_view what);
+  std::string get_text(uint64_t n, uint64_t most, std::string_view what);
 
   // Throws `truncated` unless `count` items of at least `minimum_bytes` each can still follow. A
   // count from a file sizes an allocation only after this.

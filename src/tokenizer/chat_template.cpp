@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "base/limits.h"
+
 namespace recast {
 
 namespace {
-
-constexpr uint64_t max_template_bytes = uint64_t{4} << 20;
 
 constexpr std::string_view template_ending = ".jinja";
 
@@ -18,14 +18,14 @@ class Templates {
   bool read_files(const FindFile& find, std::span<const std::string> further) {
     bool any = false;
     if (const auto file = find("chat_template.jinja")) {
-      out_.chat_template = read_text(*file, max_template_bytes);
+      out_.chat_template = read_text(*file, Limit::template_bytes);
       files_.emplace_back("chat_template.jinja");
       any = true;
     }
     for (const std::string& path : further) {
       const auto file = is_template_file(path) ? find(path) : nullptr;
       if (!file) continue;
-      out_.named_templates.emplace_back(template_name(path), read_text(*file, max_template_bytes));
+      out_.named_templates.emplace_back(template_name(path), read_text(*file, Limit::template_bytes));
       files_.push_back(path);
       any = true;
     }
@@ -85,11 +85,9 @@ std::string template_name(std::string_view path) {
   return std::string(path.substr(0, path.size() - template_ending.size()));
 }
 
-std::string read_text(const File& file, uint64_t limit_bytes) {
-  if (file.size() > limit_bytes)
-    fail(codes::too_long, {.expected = fmt::format("at most {} bytes", limit_bytes),
-                           .found = fmt::format("{} bytes", file.size()),
-                           .file = file.name()});
+std::string read_text(const File& file, Limit most) {
+  if (file.size() > limit(most))
+    fail_limit(codes::too_long, most, {.file = file.name()}, file.size());
   std::string text(file.size(), '\0');
   file.read_at(0, std::as_writable_bytes(std::span(text)));
   return text;

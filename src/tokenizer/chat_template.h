@@ -30,7 +30,7 @@ void read_chat_templates(const FindFile& find, std::span<const std::string> temp
                          const json::Value* tokenizer_config, Vocabulary& vocabulary,
                          std::vector<std::string>& files_used, std::vector<Finding>& warnings);
 
-// The whole file as text. Throws too_long (resource) beyond `limit_bytes`.
-std::string read_text(const File& file, uint64_t limit_bytes);
+// The whole file as text. Throws too_long (resource) beyond the limit.
+std::string read_text(const File& file, Limit most);
 
 }  // namespace recast

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <pcre2.h>
 
+#include <optional>
 #include <string_view>
 
+#include "base/limits.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/sentencepiece.h"
 #include "tokenizer/tokenizer_json.h"
@@ -14,11 +16,6 @@
 namespace recast {
 
 namespace {
-
-constexpr uint64_t max_file_bytes = uint64_t{256} << 20;
-constexpr size_t max_pattern_bytes = 64 << 10;
-constexpr uint32_t max_steps = 100'000;
-constexpr uint32_t max_heap_kib = 16 << 10;
 
 struct Free {
   void operator()(pcre2_code* p) const { pcre2_code_free(p); }
@@ -33,30 +30,39 @@ PCRE2_SPTR units(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(te
 
 Owned<pcre2_code> compile(std::string_view pattern, const std::string& file) {
   const Owned<pcre2_compile_context> context(pcre2_compile_context_create(nullptr));
-  pcre2_set_max_pattern_length(context.get(), max_pattern_bytes);
-  pcre2_set_parens_nest_limit(context.get(), 100);
+  if (pattern.size() > limit(Limit::regex_bytes))
+    fail_limit(codes::tokenizer_regex, Limit::regex_bytes,
+               {.where = "the regex", .file = file}, pattern.size());
+  pcre2_set_parens_nest_limit(context.get(), static_cast<uint32_t>(limit(Limit::regex_groups)));
   int error = 0;
   PCRE2_SIZE at = 0;
   Owned<pcre2_code> code(pcre2_compile(units(pattern), pattern.size(), PCRE2_UTF | PCRE2_UCP,
                                        &error, &at, context.get()));
   if (code) return code;
+  const std::string where = fmt::format("character {} of the regex", at);
+  const std::string found = fmt::format("\"{}\"", printable(pattern));
+  if (error == PCRE2_ERROR_PARENTHESES_NEST_TOO_DEEP)
+    fail_limit(codes::tokenizer_regex, Limit::regex_groups,
+               {.where = where, .expected = "groups in each other", .found = found, .file = file});
   char message[256] = {};
   pcre2_get_error_message(error, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));
-  fail(codes::tokenizer_regex, {.where = fmt::format("character {} of the regex", at),
-                                .expected = message,
-                                .found = fmt::format("\"{}\"", printable(pattern)),
-                                .file = file});
+  fail(codes::tokenizer_regex,
+       {.where = where, .expected = message, .found = found, .file = file});
 }
 
 // A run of one letter and then another makes nested repetitions try every way to divide the run.
-bool backtracks(const pcre2_code* code) {
+// The limit that such a search met.
+std::optional<Limit> limit_met(const pcre2_code* code) {
   const std::string text = std::string(40, 'a') + "b";
   const Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
-  pcre2_set_match_limit(context.get(), max_steps);
-  pcre2_set_heap_limit(context.get(), max_heap_kib);
+  pcre2_set_match_limit(context.get(), static_cast<uint32_t>(limit(Limit::regex_steps)));
+  pcre2_set_heap_limit(context.get(),
+                       static_cast<uint32_t>((limit(Limit::regex_heap_bytes) + 1023) / 1024));
   const Owned<pcre2_match_data> data(pcre2_match_data_create_from_pattern(code, nullptr));
   const int result = pcre2_match(code, units(text), text.size(), 0, 0, data.get(), context.get());
-  return result == PCRE2_ERROR_MATCHLIMIT || result == PCRE2_ERROR_HEAPLIMIT;
+  if (result == PCRE2_ERROR_MATCHLIMIT) return Limit::regex_steps;
+  if (result == PCRE2_ERROR_HEAPLIMIT) return Limit::regex_heap_bytes;
+  return std::nullopt;
 }
 
 class RegexCheck {
@@ -79,11 +85,12 @@ class RegexCheck {
 
  private:
   void check(const std::string& pattern) {
-    if (!backtracks(compile(pattern, file_).get())) return;
-    warnings_.emplace_back(codes::regex_slow,
-                           ErrorFacts{.expected = fmt::format("at most {} steps", max_steps),
-                                      .found = fmt::format("\"{}\"", printable(pattern)),
-                                      .file = file_});
+    const std::optional<Limit> met = limit_met(compile(pattern, file_).get());
+    if (!met) return;
+    warnings_.push_back(Error(
+        codes::regex_slow,
+        over_limit(codes::regex_slow, *met,
+                   {.found = fmt::format("\"{}\"", printable(pattern)), .file = file_})));
   }
 
   const std::string& file_;
@@ -113,12 +120,12 @@ bool probe_tokenizer(const File& file) {
 std::vector<Finding> check_tokenizer(const File& file) {
   std::vector<Finding> warnings;
   if (starts_with(file, '\n')) {
-    const std::string text = read_text(file, max_file_bytes);
+    const std::string text = read_text(file, Limit::tokenizer_bytes);
     parse_sentencepiece(std::as_bytes(std::span(text)), file.name());
     return warnings;
   }
   const TokenizerJson json =
-      parse_tokenizer_json(json::parse_file(file, {.limit_bytes = max_file_bytes}), file.name());
+      parse_tokenizer_json(json::parse_file(file, {.size_limit = Limit::tokenizer_bytes}), file.name());
   charsmap_of(json.normalizer, file.name());
   RegexCheck check(file.name(), warnings);
   for (const json::Value* part : {&json.normalizer, &json.pre_tokenizer, &json.decoder})

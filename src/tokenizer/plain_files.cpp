@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/byte_alphabet.h"
 
@@ -77,13 +78,13 @@ TokenizerJson from_ranks(const std::vector<std::string>& tokens, int64_t first_i
   return out;
 }
 
-// Longest token that merges are derived for; the search is quadratic in it.
-constexpr size_t max_token_bytes = 4096;
 
 std::string decode_token(std::string_view base64, int64_t line, const std::string& file) {
   auto token = decode_base64(base64);
-  if (!token || token->empty() || token->size() > max_token_bytes)
-    bad_line(line, fmt::format("1 to {} bytes in base64", max_token_bytes), base64, file);
+  if (!token || token->empty()) bad_line(line, "a token in base64", base64, file);
+  if (token->size() > limit(Limit::token_bytes))
+    fail_limit(codes::tokenizer_lines, Limit::token_bytes,
+               {.where = fmt::format("line {}", line + 1), .file = file}, token->size());
   return std::move(*token);
 }
 
@@ -164,7 +165,10 @@ TokenizerJson read_tiktoken(std::string_view text, const std::string& file) {
     if (error != std::errc() || end != digits.data() + digits.size() || rank != std::ssize(tokens))
       bad_line(number, fmt::format("a token in base64, a blank, rank {}", tokens.size()), line,
                file);
-    if (rank >= max_token_id) bad_line(number, "fewer than 16 million ranks", line, file);
+    if (rank >= max_token_id())
+      fail_limit(codes::tokenizer_lines, Limit::token_ids,
+                 {.where = fmt::format("line {}", number + 1), .file = file},
+                 static_cast<uint64_t>(rank) + 1);
     tokens.push_back(decode_token(line.substr(0, blank), number, file));
   });
   return from_ranks(tokens, 0);

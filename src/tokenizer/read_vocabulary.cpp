@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/limits.h"
 #include "tokenizer/flags.h"
 #include "tokenizer/plain_files.h"
 #include "tokenizer/pretokenizer.h"
@@ -17,7 +18,6 @@ namespace recast {
 
 namespace {
 
-constexpr uint64_t max_file_bytes = uint64_t{256} << 20;
 constexpr float spare_score = -10000;  // of ids that no file names, as llama.cpp writes them
 
 constexpr std::string_view sentencepiece_names[] = {"tokenizer.model", "spiece.model",
@@ -68,7 +68,7 @@ class VocabularyReader {
   std::optional<json::Value> find_json(std::string_view name) const {
     const auto file = in_.find(name);
     if (!file) return std::nullopt;
-    return json::parse_file(*file, {.limit_bytes = max_file_bytes});
+    return json::parse_file(*file, {.size_limit = Limit::tokenizer_bytes});
   }
   std::optional<json::Value> read_json(std::string_view name) {
     auto value = find_json(name);
@@ -94,7 +94,7 @@ class VocabularyReader {
     const auto file = in_.find(name);
     if (!file) return std::nullopt;
     out_.files_used.emplace_back(name);
-    return read_text(*file, max_file_bytes);
+    return read_text(*file, Limit::tokenizer_bytes);
   }
   std::string shown(std::string_view name) const {
     const auto file = in_.find(name);
@@ -108,7 +108,7 @@ class VocabularyReader {
       std::byte first{};
       file->read_at(0, {&first, 1});
       if (!looks_like_sentencepiece({&first, 1})) continue;
-      const std::string text = read_text(*file, max_file_bytes);
+      const std::string text = read_text(*file, Limit::tokenizer_bytes);
       model_ = parse_sentencepiece(bytes_of(text), file->name());
       model_name_ = name;
       fairseq_ = name == "sentencepiece.bpe.model" && in_.model_type.starts_with("xlm-roberta");
@@ -207,10 +207,9 @@ class VocabularyReader {
       put_config_added(list, false);
     }
     const int64_t rows = embedding_rows(list.size());
-    if (rows >= max_token_id)
-      fail(codes::token_id_range, {.where = key_where("vocab_size"),
-                                   .expected = fmt::format("at most {}", max_token_id),
-                                   .found = fmt::format("{}", rows)});
+    if (rows >= max_token_id())
+      fail_limit(codes::token_id_range, Limit::token_ids, {.where = key_where("vocab_size")},
+                 static_cast<uint64_t>(rows) + 1);
     if (rows != 0 && rows < list.size())
       fail(codes::vocab_rows, {.expected = fmt::format("at most {} tokens (vocab_size)", rows),
                                .found = fmt::format("{} tokens", list.size()),

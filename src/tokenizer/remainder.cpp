@@ -269,7 +269,7 @@ class Restorer {
                                             std::string_view key) const {
     const json::Array* items = value.as_array();
     const auto id = items && items->size() == size ? items->front().as_int() : std::nullopt;
-    if (!id || *id < 0 || *id >= max_token_id)
+    if (!id || *id < 0 || *id >= max_token_id())
       damaged(key, fmt::format("an id and {} more", size - 1));
     return {static_cast<size_t>(*id), items};
   }
@@ -300,7 +300,7 @@ class Restorer {
     json::Value out = stored;
     const json::Value* id = stored.find("id");
     const auto number = id ? id->as_int() : std::nullopt;
-    if (!number || *number < 0 || *number >= max_token_id) damaged("added_tokens", "an id");
+    if (!number || *number < 0 || *number >= max_token_id()) damaged("added_tokens", "an id");
     if (!stored.find("content")) {
       if (*number >= std::ssize(v_.tokens)) damaged("added_tokens", "an id of the vocabulary");
       out.set("content", v_.tokens[static_cast<size_t>(*number)].text);
@@ -354,7 +354,7 @@ class Restorer {
   }
   void set_setting(int32_t& out, const json::Value& value) const {
     const auto number = value.as_int();
-    if (!number || *number < -1 || *number >= max_token_id) damaged("tokenizer.model", "an id");
+    if (!number || *number < -1 || *number >= max_token_id()) damaged("tokenizer.model", "an id");
     out = static_cast<int32_t>(*number);
   }
   void set_setting(std::string& out, const json::Value& value) const {

@@ -15,7 +15,7 @@ namespace recast {
 // Tokens by id while several files contribute; a hole is an id that no file has named yet.
 class TokenList {
  public:
-  // Puts the token, over whatever the id held before. Requires: 0 <= id < max_token_id.
+  // Puts the token, over whatever the id held before. Requires: 0 <= id < max_token_id().
   void put(int64_t id, Token token);
   bool has(int64_t id) const;
   const Token& at(int64_t id) const { return *slots_[static_cast<size_t>(id)]; }

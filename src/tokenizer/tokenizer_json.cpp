@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/sentencepiece.h"
 
@@ -205,12 +206,17 @@ std::optional<int64_t> TokenizerJson::added_id(std::string_view content) const {
 int64_t check_token_id(const json::Value& value, std::string_view token, const std::string& file,
                        int64_t tokens) {
   const auto id = value.as_int();
-  if (id && *id >= 0 && *id < id_limit(tokens)) return *id;
-  fail(codes::token_id_range,
-       {.where = fmt::format("token \"{}\"", printable(token)),
-        .expected = fmt::format("an id from 0 to {}", id_limit(tokens) - 1),
-        .found = value.is_number() ? value.as_number()->text : std::string(value.type_name()),
-        .file = file});
+  const int64_t end = id_limit(tokens);
+  if (id && *id >= 0 && *id < end) return *id;
+  ErrorFacts facts{.where = fmt::format("token \"{}\"", printable(token)),
+                   .expected = fmt::format("an id from 0 to {}", end - 1),
+                   .found = value.is_number() ? value.as_number()->text
+                                              : std::string(value.type_name()),
+                   .file = file};
+  if (!id || *id < 0) fail(codes::token_id_range, std::move(facts));
+  const bool any_file = end == max_token_id();
+  fail_limit(codes::token_id_range, any_file ? Limit::token_ids : Limit::spare_token_ids,
+             std::move(facts), static_cast<uint64_t>(*id) + 1);
 }
 
 bool prepends_space(const TokenizerJson& json) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "wire/json.h"
 
 namespace recast {
@@ -57,12 +58,14 @@ bool prepends_space(const TokenizerJson& json);
 // The bytes of the Precompiled normalizer; empty when there is none. Throws charsmap_broken.
 std::string charsmap_of(const json::Value& normalizer, const std::string& file = "tokenizer.json");
 
-// Largest id that any tokenizer file may use, exclusive.
-inline constexpr int64_t max_token_id = int64_t{1} << 24;
+// Largest id that any tokenizer file may use, exclusive; at most 2^31 - 1.
+inline int64_t max_token_id() { return static_cast<int64_t>(limit(Limit::token_ids)); }
 // The same for a file that names so many tokens: ids have holes, but a few names with ids in the
 // millions would only cost memory.
-constexpr int64_t id_limit(int64_t tokens) {
-  return tokens > max_token_id ? max_token_id : std::min(max_token_id, 65'536 + 16 * tokens);
+inline int64_t id_limit(int64_t tokens) {
+  const int64_t most = max_token_id();
+  const auto spare = static_cast<int64_t>(limit(Limit::spare_token_ids));
+  return tokens > most ? most : std::min(most, spare + 16 * tokens);
 }
 // Throws token_id_range unless 0 <= id < id_limit(tokens); `found` is how the file spells it.
 int64_t check_token_id(const json::Value& id, std::string_view token, const std::string& file,

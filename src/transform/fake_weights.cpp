@@ -9,16 +9,13 @@
 #include "arch/facts.h"
 #include "arch/key_tables.h"
 #include "arch/native.h"
+#include "base/limits.h"
 #include "tensor/fill.h"
 #include "tensor/lazy_ops.h"
 
 namespace recast {
 
 namespace {
-
-// No model comes near, and sums of sizes stay far from the end of 64 bits.
-constexpr int64_t limit_weights = int64_t{1} << 50;
-constexpr uint64_t limit_tensors = 2'000'000;
 
 ModelFacts facts_of(const Checkpoint& model, const Architecture& arch) {
   std::vector<Finding> ignored;  // the conversion itself reads the config again and warns
@@ -27,26 +24,27 @@ ModelFacts facts_of(const Checkpoint& model, const Architecture& arch) {
 
 std::vector<Expected> expected_of(const Checkpoint& model, const Architecture& arch) {
   const ModelFacts facts = facts_of(model, arch);
-  if (const uint64_t names = slot_count(facts, model.convention); names > limit_tensors)
-    fail(codes::config_value,
-         {.where = key_where(key_spelling(arch, Fact::layers, model.convention)),
-          .expected = fmt::format("at most {} tensors in all", limit_tensors),
-          .found = fmt::format("{}", names),
-          .file = model.config_file});
+  if (const uint64_t names = slot_count(facts, model.convention);
+      names > limit(Limit::fake_tensors))
+    fail_limit(codes::config_value, Limit::fake_tensors,
+               {.where = key_where(key_spelling(arch, Fact::layers, model.convention)),
+                .expected = "in all",
+                .file = model.config_file},
+               names);
   return expected_tensors(facts, model.convention);
 }
 
 // A file holds what is there; a config may claim anything.
 void check_size(const Checkpoint& model, const std::vector<Expected>& tensors) {
-  int64_t left = limit_weights;
+  auto left = static_cast<int64_t>(limit(Limit::fake_weights));
   for (const Expected& tensor : tensors) {
     const auto n = element_count(tensor.shape);
     if (!n || *n > left)
-      fail(codes::config_value,
-           {.where = tensor_where(tensor.name),
-            .expected = fmt::format("at most {} weights in all", limit_weights),
-            .found = fmt::format("shape {}", to_string(tensor.shape)),
-            .file = model.config_file});
+      fail_limit(codes::config_value, Limit::fake_weights,
+                 {.where = tensor_where(tensor.name),
+                  .expected = "in all",
+                  .found = fmt::format("shape {}", to_string(tensor.shape)),
+                  .file = model.config_file});
     left -= *n;
   }
 }

@@ -256,10 +256,8 @@ Value parse_file(const File& file, ParseOptions options) {
   file.read_at(0, text);
   if (const ErrorCode* mistaken = sniff_mistaken_file(text))
     fail(*mistaken, {.file = options.file});
-  if (file.size() > options.limit_bytes)
-    fail(codes::json_size, {.expected = fmt::format("at most {} bytes", options.limit_bytes),
-                            .found = fmt::format("{} bytes", file.size()),
-                            .file = options.file});
+  if (file.size() > limit(options.size_limit))
+    fail_limit(codes::json_size, options.size_limit, {.file = options.file}, file.size());
   text.resize(file.size());
   file.read_at(0, text);
   return parse(text, options);

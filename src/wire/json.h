@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/limits.h"
 #include "io/file.h"
 
 namespace recast::json {
@@ -80,8 +81,7 @@ class Value {
 struct ParseOptions {
   std::string file;          // to blame
   uint64_t base_offset = 0;  // of the text within `file`, added to every offset reported
-  uint64_t limit_bytes = uint64_t{64} << 20;
-  int limit_depth = 64;
+  Limit size_limit = Limit::json_bytes;  // of the text; its depth is bounded by Limit::json_depth
 };
 // One JSON value and nothing after it but white space. Throws (kind corrupt unless said)
 // json_syntax with the offset, json_duplicate_key, json_depth and json_size (resource), json_utf8,

@@ -11,10 +11,12 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <random>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "wire/utf8.h"
 
 namespace recast::json {
@@ -101,13 +103,14 @@ class Blame {
 
   [[noreturn]] void fail(const ErrorCode& code, uint64_t offset, std::string found,
                          std::string expected = {}) const {
-    std::string where = events_.place();
-    if (!where.empty()) where += ", ";
-    where += offset_where(options_.base_offset + offset);
-    recast::fail(code, {.where = std::move(where),
-                        .expected = std::move(expected),
-                        .found = std::move(found),
-                        .file = options_.file});
+    fail(code, offset, {.expected = std::move(expected), .found = std::move(found)});
+  }
+  [[noreturn]] void fail(const ErrorCode& code, uint64_t offset, ErrorFacts facts) const {
+    facts.where = events_.place();
+    if (!facts.where.empty()) facts.where += ", ";
+    facts.where += offset_where(options_.base_offset + offset);
+    facts.file = options_.file;
+    recast::fail(code, std::move(facts));
   }
 
  private:
@@ -180,9 +183,9 @@ class Adapter {
 
  private:
   void enter() {
-    if (++depth_ > options_.limit_depth)
-      blame_.fail(codes::json_depth, stream_.Tell() - 1, "more",
-                  fmt::format("at most {} levels", options_.limit_depth));
+    if (++depth_ > most_depth_)
+      blame_.fail(codes::json_depth, stream_.Tell() - 1,
+                  over_limit(codes::json_depth, Limit::json_depth, {.found = "more"}));
   }
 
   void check_surrogates(std::string_view text) const {
@@ -196,16 +199,15 @@ class Adapter {
   Events& events_;
   const Blame& blame_;
   OpenKeys keys_;
-  int depth_ = 0;
+  const uint64_t most_depth_ = limit(Limit::json_depth);
+  uint64_t depth_ = 0;
 };
 
 void check_text(std::string_view text, const ParseOptions& options, const Blame& blame) {
-  // RapidJSON counts the bytes of a string with 32 bits.
-  const uint64_t limit = std::min<uint64_t>(options.limit_bytes, UINT32_MAX);
-  if (text.size() > limit)
-    fail(codes::json_size, {.expected = fmt::format("at most {} bytes", limit),
-                            .found = fmt::format("{} bytes", text.size()),
-                            .file = options.file});
+  // RapidJSON counts the bytes of a string with 32 bits: no limit for JSON has a higher ceiling.
+  assert(limit_row(options.size_limit).most <= UINT32_MAX);
+  if (text.size() > limit(options.size_limit))
+    fail_limit(codes::json_size, options.size_limit, {.file = options.file}, text.size());
   if (text.starts_with("\xEF\xBB\xBF"))
     blame.fail(codes::json_syntax, 0, "a byte order mark", "UTF-8 without one");
   if (const auto bad = find_invalid_utf8(text))

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "base/limits_testing.h"
 #include "io/memory_file.h"
 #include "wire/caught.h"
 #include "wire/mistaken.h"
@@ -297,8 +298,9 @@ TEST(JsonParse, LimitsDepthWithoutUsingTheStack) {
 }
 
 TEST(JsonParse, LimitsTheSize) {
-  EXPECT_EQ(symbol_of(caught([] { parse("[1, 2]", {.limit_bytes = 5}); })), "json_size");
-  EXPECT_TRUE(parse("[1,2]", {.limit_bytes = 5}).is_array());
+  const ScopedLimit five(Limit::json_bytes, 5);
+  EXPECT_EQ(symbol_of(caught([] { parse("[1, 2]", {}); })), "json_size");
+  EXPECT_TRUE(parse("[1,2]", {}).is_array());
 }
 
 TEST(JsonParse, ReportsOffsetsWithinTheFile) {
@@ -346,7 +348,8 @@ TEST(JsonFile, NamesWhatWasSavedInItsPlace) {
   EXPECT_EQ(symbol("{\"a\":"), "json_syntax");
   const MemoryFile file("config.json", "{\"a\": [1, 2]}");
   EXPECT_EQ(write(parse_file(file)), "{\"a\": [1, 2]}");
-  EXPECT_EQ(symbol_of(caught([&] { parse_file(file, {.limit_bytes = 12}); })), "json_size");
+  const ScopedLimit twelve(Limit::json_bytes, 12);
+  EXPECT_EQ(symbol_of(caught([&] { parse_file(file); })), "json_size");
   const Error renamed = caught([] { parse_file(MemoryFile("f", "x"), {.file = "model/f"}); });
   EXPECT_EQ(renamed.file, "model/f");
 }

@@ -8,16 +8,12 @@
 #include <charconv>
 #include <iterator>
 
+#include "base/limits.h"
 #include "wire/pickle_names.h"
 
 namespace recast {
 namespace {
 
-constexpr size_t most_nodes = 4 << 20;  // also of the stack and of the memo
-constexpr size_t most_marks = 1000;
-constexpr uint32_t most_depth = 1000;
-constexpr uint64_t most_integer_bytes = 4096;
-constexpr uint64_t most_line_bytes = 64 << 10;
 constexpr int highest_protocol = 5;
 constexpr std::string_view copyreg_names[] = {"copyreg._reconstructor", "copy_reg._reconstructor",
                                               "copyreg.__newobj__", "copy_reg.__newobj__",
@@ -93,8 +89,10 @@ class Machine {
     }
     in_.fail(code, std::move(facts));
   }
-  [[noreturn]] void fail_limit(std::string_view what, size_t most) const {
-    fail(codes::pickle_limit, {.expected = fmt::format("at most {} {}", most, what)});
+  [[noreturn]] void fail_limit(Limit which, std::string_view of = {},
+                               std::optional<uint64_t> needed = {}) const {
+    fail(codes::pickle_limit,
+         over_limit(codes::pickle_limit, which, {.expected = std::string(of)}, needed));
   }
   [[noreturn]] void fail_type(std::string_view expected, PickleKind found) const {
     fail(codes::pickle_malformed,
@@ -103,7 +101,7 @@ class Machine {
 
   // ---- stack and memo
   void push(PickleRef ref) {
-    if (stack_.size() >= most_nodes) fail_limit("entries of the stack", most_nodes);
+    if (stack_.size() >= most_values_) fail_limit(Limit::pickle_values, "the stack");
     stack_.push_back(ref);
   }
   size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
@@ -133,7 +131,7 @@ class Machine {
   }
   void remember(uint64_t key) {
     const PickleRef ref = peek();
-    if (key >= most_nodes) fail_limit("entries of the memo", most_nodes);
+    if (key >= most_values_) fail_limit(Limit::pickle_values, "the memo", key);
     if (key >= memo_.size()) memo_.resize(key + 1);
     memo_[key] = ref;
   }
@@ -146,7 +144,7 @@ class Machine {
 
   // ---- nodes
   PickleNode& make(PickleKind kind) {
-    if (out_.nodes.size() >= most_nodes) fail_limit("values", most_nodes);
+    if (out_.nodes.size() >= most_values_) fail_limit(Limit::pickle_values);
     push(static_cast<PickleRef>(out_.nodes.size()));
     PickleNode& node = out_.nodes.emplace_back();
     node.kind = kind;
@@ -155,7 +153,7 @@ class Machine {
   }
   void deepen(PickleNode& node, PickleRef child) {
     node.depth = std::max(node.depth, out_[child].depth + 1);
-    if (node.depth > most_depth) fail_limit("containers nested in each other", most_depth);
+    if (node.depth > most_depth_) fail_limit(Limit::pickle_depth, "containers in each other");
   }
   void make_container(PickleKind kind, std::vector<PickleRef> items) {
     PickleNode& node = make(kind);
@@ -179,10 +177,8 @@ class Machine {
     make(PickleKind::integer).integer = value;
   }
   void make_long(uint64_t length) {
-    if (length > most_integer_bytes)
-      fail(codes::pickle_limit,
-           {.expected = fmt::format("{} of at most {} bytes", name_, most_integer_bytes),
-            .found = fmt::format("a length of {}", length)});
+    if (length > limit(Limit::pickle_integer_bytes))
+      fail_limit(Limit::pickle_integer_bytes, name_, length);
     const auto bytes = in_.take(length, name_);
     if (bytes.size() <= 8) return make_integer(small_integer(bytes));
     std::string text = decimal(bytes);
@@ -198,8 +194,9 @@ class Machine {
   }
   std::string line() {
     std::string text;
+    const uint64_t most = limit(Limit::pickle_line_bytes);
     for (char c; (c = static_cast<char>(in_.get<uint8_t>(name_))) != '\n';) {
-      if (text.size() == most_line_bytes) fail_limit("bytes in a line", most_line_bytes);
+      if (text.size() == most) fail_limit(Limit::pickle_line_bytes, "a line");
       text.push_back(c);
     }
     return text;
@@ -265,7 +262,7 @@ class Machine {
   }
   void frame() { in_.skip(8, name_); }
   void mark() {
-    if (marks_.size() == most_marks) fail_limit("MARKs nested on the stack", most_marks);
+    if (marks_.size() >= most_marks_) fail_limit(Limit::pickle_marks);
     marks_.push_back(stack_.size());
   }
   void stop() { out_.root = pop(); }  // Python does not mind values below it
@@ -450,6 +447,9 @@ class Machine {
 
   ByteReader& in_;
   PersistentIdRule rule_;
+  const uint64_t most_values_ = limit(Limit::pickle_values);
+  const uint64_t most_marks_ = limit(Limit::pickle_marks);
+  const uint64_t most_depth_ = limit(Limit::pickle_depth);
   Pickle out_;
   std::vector<PickleRef> stack_;
   std::vector<size_t> marks_;  // sizes of the stack where a MARK stands

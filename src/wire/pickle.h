@@ -64,8 +64,8 @@ using PersistentIdRule = bool (*)(const Pickle& pickle, PickleRef id);
 
 // Reads one pickle up to and including STOP. Throws, naming the offset: unsafe pickle_call for a
 // call of a name that runs code, pickle_opcode for INST, OBJ and EXT, pickle_persistent_id; corrupt
-// pickle_malformed, truncated; unsupported pickle_protocol; resource pickle_limit (4 Mi nodes,
-// stack entries or memo entries, containers nested 1000 deep), too_long.
+// pickle_malformed, truncated; unsupported pickle_protocol; resource pickle_limit (the
+// limits of base/limits.def that begin with pickle), too_long.
 Pickle read_pickle(ByteReader& in, PersistentIdRule rule);
 
 }  // namespace recast

@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/limits.h"
 #include "wire/torch_dtype.h"
 #include "wire/utf8.h"
 
 namespace recast {
 namespace {
 
-constexpr int most_value_depth = 32;
 constexpr size_t text_bytes_a_node = 16;
-constexpr size_t most_key_bytes = 4096;
 constexpr std::string_view mappings[] = {"collections.OrderedDict", "collections.defaultdict",
                                          "collections.Counter"};
 
@@ -42,11 +41,11 @@ class PlainReader {
  public:
   PlainReader(const Pickle& pickle, size_t& budget) : pickle_(pickle), budget_(budget) {}
 
-  std::optional<json::Value> read(PickleRef ref, int depth) {
+  std::optional<json::Value> read(PickleRef ref, uint64_t depth) {
     const PickleNode& node = pickle_[ref];
     // Long texts count for more: one that is repeated through the memo costs the file nothing.
     const size_t cost = 1 + node.text.size() / text_bytes_a_node;
-    if (budget_ < cost || depth > most_value_depth) return std::nullopt;
+    if (budget_ < cost || depth > most_depth_) return std::nullopt;
     budget_ -= cost;
     switch (node.kind) {
       case PickleKind::none:
@@ -78,7 +77,7 @@ class PlainReader {
     if (!node.text.starts_with("torch.") || !find_torch_dtype(node.text)) return std::nullopt;
     return json::Value(std::string_view(node.text));
   }
-  std::optional<json::Value> container(const PickleNode& node, int depth) {
+  std::optional<json::Value> container(const PickleNode& node, uint64_t depth) {
     if (is_mapping(pickle_, node)) return mapping(node, depth);
     if (node.kind == PickleKind::set || is_sequence(pickle_, node))
       return array(node.kind == PickleKind::set ? node.items : elements_of(pickle_, node), depth);
@@ -86,7 +85,7 @@ class PlainReader {
       return array(items->items, depth);
     return std::nullopt;
   }
-  std::optional<json::Value> array(const std::vector<PickleRef>& items, int depth) {
+  std::optional<json::Value> array(const std::vector<PickleRef>& items, uint64_t depth) {
     json::Array out;
     for (const PickleRef item : items) {
       std::optional<json::Value> value = read(item, depth + 1);
@@ -95,7 +94,7 @@ class PlainReader {
     }
     return json::Value(std::move(out));
   }
-  std::optional<json::Value> mapping(const PickleNode& node, int depth) {
+  std::optional<json::Value> mapping(const PickleNode& node, uint64_t depth) {
     json::Object out;
     for (size_t i = 0; i + 1 < node.items.size(); i += 2) {
       std::string key = key_text(pickle_, node.items[i]);
@@ -111,6 +110,7 @@ class PlainReader {
 
   const Pickle& pickle_;
   size_t& budget_;
+  const uint64_t most_depth_ = limit(Limit::carried_depth);
 };
 
 }  // namespace
@@ -179,7 +179,7 @@ std::string key_text(const Pickle& pickle, PickleRef key) {
   }
   std::string text = "(";
   for (const PickleRef item : node.items) {
-    if (text.size() > most_key_bytes) break;
+    if (text.size() > limit(Limit::torch_name_bytes)) break;
     if (text.size() > 1) text += ", ";
     const PickleNode& part = pickle[item];
     if (part.kind == PickleKind::text)

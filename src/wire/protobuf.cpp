@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/limits.h"
+
 namespace recast::protobuf {
 
 namespace {
@@ -140,8 +142,10 @@ Message Message::message() const {
   ReadOptions options = options_;
   const auto inner = bytes();
   options.base_offset += static_cast<uint64_t>(inner.data() - message_.data());
-  if (options.limit_depth-- <= 0)
-    fail(codes::protobuf_depth, {.expected = "fewer levels of messages", .found = "more"});
+  if (options.levels_left == 0)
+    fail(codes::protobuf_depth,
+         over_limit(codes::protobuf_depth, Limit::protobuf_depth, {.found = "more"}));
+  --options.levels_left;
   return Message(inner, options);
 }
 

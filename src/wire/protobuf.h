@@ -10,16 +10,17 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 namespace recast::protobuf {
 
 enum class WireType : uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-// Name of the file to blame and how deep messages may be nested.
+// Name of the file to blame and how deep messages may still be nested.
 struct ReadOptions {
   std::string_view file;     // outlives every cursor
   uint64_t base_offset = 0;  // of the message within the file
-  int limit_depth = 100;
+  uint64_t levels_left = limit(Limit::protobuf_depth);
 };
 
 // A cursor over the fields of one message. Copies nothing: bytes(), text() and message() are views

@@ -16,6 +16,7 @@
 
 #include "base/checked_math.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "wire/json_events.h"
 #include "wire/mistaken.h"
 
@@ -25,8 +26,6 @@ namespace {
 
 constexpr std::string_view metadata_key = "__metadata__";
 constexpr uint64_t length_bytes = 8;
-constexpr size_t most_name_bytes = 4096;
-constexpr size_t most_dimensions = 8;
 
 // Collects the entries of the JSON text. A small state machine over depth: 1 is the header object,
 // 2 a tensor's object or the metadata, 3 the two arrays of numbers. Members it does not know are
@@ -56,7 +55,7 @@ class HeaderEvents : public json::Events {
                  std::string(field_name()) + " of integers from 0 to 18446744073709551615",
                  printable(text));
     ++count_;
-    if (list.size() <= most_dimensions) list.push_back(value);  // a hostile list is only counted
+    if (list.size() <= most_rank_) list.push_back(value);  // a hostile list is only counted
   }
   void string(std::string_view text) override {
     if (depth_ == 2 && in_metadata_) {
@@ -116,6 +115,9 @@ class HeaderEvents : public json::Events {
     return field_ == Field::dtype ? "dtype" : field_ == Field::shape ? "shape" : "data_offsets";
   }
 
+  [[noreturn]] void fail_limit(const ErrorCode& code, Limit which, uint64_t needed) const {
+    fail(code, over_limit(code, which, {.where = place(), .file = file_}, needed));
+  }
   [[noreturn]] void fail_entry(const ErrorCode& code, std::string expected,
                                std::string found) const {
     fail(code, {.where = place(),
@@ -169,17 +171,15 @@ class HeaderEvents : public json::Events {
     offsets_.clear();
     if (name.find('\0') != name.npos)
       fail_entry(codes::safetensors_name, "a name without NUL", "a NUL byte in the name");
-    if (name.size() > most_name_bytes)
-      fail_entry(codes::safetensors_name_length, fmt::format("at most {} bytes", most_name_bytes),
-                 fmt::format("{} bytes", name.size()));
+    if (name.size() > most_name_bytes_)
+      fail_limit(codes::safetensors_name_length, Limit::safetensors_name_bytes, name.size());
   }
 
   void finish_list() {
     if (field_ == Field::shape) {
       has_shape_ = true;
-      if (count_ > most_dimensions)
-        fail_entry(codes::safetensors_rank, fmt::format("at most {} dimensions", most_dimensions),
-                   fmt::format("{} dimensions", count_));
+      if (count_ > most_rank_)
+        fail_limit(codes::safetensors_rank, Limit::safetensors_rank, count_);
     } else if (field_ == Field::offsets) {
       has_offsets_ = true;
       if (count_ != 2)
@@ -229,6 +229,8 @@ class HeaderEvents : public json::Events {
 
   const std::string file_;
   const uint64_t data_begin_, data_bytes_;
+  const uint64_t most_name_bytes_ = limit(Limit::safetensors_name_bytes);
+  const uint64_t most_rank_ = limit(Limit::safetensors_rank);
   int depth_ = 0;
   bool in_entry_ = false, in_metadata_ = false;
   int wrong_depth_ = -1;  // of the container at hand that may not stand there, -1: none
@@ -261,11 +263,9 @@ std::vector<std::byte> read_header_text(const File& file) {
           .expected = fmt::format("2 to {} bytes, what follows", file.size() - length_bytes),
           .found = fmt::to_string(length),
           .file = file.name()});
-  if (length > safetensors_most_header_bytes)
-    fail(codes::safetensors_header_size,
-         {.expected = fmt::format("a header of at most {} bytes", safetensors_most_header_bytes),
-          .found = fmt::format("{} bytes", length),
-          .file = file.name()});
+  if (length > limit(Limit::safetensors_header_bytes))
+    fail_limit(codes::safetensors_header_size, Limit::safetensors_header_bytes,
+               {.expected = "a header", .file = file.name()}, length);
   std::vector<std::byte> text(length);
   file.read_at(length_bytes, text);
   if (text[0] != std::byte{'{'})
@@ -320,7 +320,7 @@ SafetensorsHeader read_safetensors_header(const File& file) {
   json::parse_events(text,
                      {.file = file.name(),
                       .base_offset = length_bytes,
-                      .limit_bytes = safetensors_most_header_bytes},
+                      .size_limit = Limit::safetensors_header_bytes},
                      events);
   header.entries = std::move(events.entries);
   header.metadata = std::move(events.metadata);

@@ -29,7 +29,8 @@ inline constexpr SafetensorsDtype safetensors_dtypes[] = {
 // The row of the table; null when there is none.
 const SafetensorsDtype* find_safetensors_dtype(std::string_view name);
 
-// The reference library's limit, for readers and writers.
+// What the reference library reads, and therefore the most that is written; ours reads up to
+// Limit::safetensors_header_bytes.
 inline constexpr uint64_t safetensors_most_header_bytes = 100'000'000;
 
 using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/limits.h"
 #include "wire/pickle_values.h"
 #include "wire/torch_optimizer.h"
 #include "wire/torch_tensor.h"
@@ -24,17 +25,7 @@ constexpr std::string_view wrapper_keys[] = {
     "params",     "ema",   "model_ema", "state_dict_ema",   "generator"};
 constexpr std::string_view wrapper_prefixes[] = {"module.", "_orig_mod.", "_fsdp_wrapped_module.",
                                                  "_forward_module.", "base_model.model."};
-constexpr int most_walk_depth = 1000;
-constexpr size_t most_steps = 4 << 20;  // of a walk: shared containers are walked once a path
-constexpr size_t value_budget =
-    10'000;  // nodes of one carried value, the longest list of a trainer
-constexpr size_t all_values_budget = 1'000'000;
-constexpr size_t most_value_bytes = 64 << 10;
-// Of a container that is too long or too mixed to be one value, so many are carried one by one.
-constexpr size_t most_loose_values = 2000;
 constexpr size_t shown_names = 3;
-constexpr size_t most_tensors = 1'000'000;
-constexpr size_t most_name_bytes = 4096;
 constexpr size_t listed_keys = 50;  // of dropped things; the rest is counted
 
 std::string joined_path(std::string_view path, std::string_view key) {
@@ -90,6 +81,11 @@ class Finder {
     std::set<std::string> objects;
   };
 
+  [[noreturn]] void fail_limit(Limit which, std::string_view of = {},
+                               std::optional<uint64_t> needed = {}) const {
+    fail(codes::pickle_limit,
+         over_limit(codes::pickle_limit, which, {.expected = std::string(of)}, needed));
+  }
   [[noreturn]] void fail(const ErrorCode& code, ErrorFacts facts) const {
     facts.file = file_.name;
     recast::fail(code, std::move(facts));
@@ -155,24 +151,20 @@ class Finder {
   }
 
   // ---- the weights
-  void walk(PickleRef ref, const std::string& path, int depth) {
+  void walk(PickleRef ref, const std::string& path, uint64_t depth) {
     const PickleNode& node = pickle_[ref];
-    if (++steps_ > most_steps)
-      fail(codes::pickle_limit,
-           {.expected = fmt::format("at most {} values and leaves", most_steps)});
-    if (depth > most_walk_depth)
-      fail(codes::pickle_limit,
-           {.expected = fmt::format("nested at most {} deep", most_walk_depth)});
-    if (out_.tensors.size() > most_tensors || path.size() > most_name_bytes)
-      fail(codes::pickle_limit, {.expected = fmt::format("at most {} tensors, names of {} bytes",
-                                                         most_tensors, most_name_bytes)});
+    if (++steps_ > most_steps_) fail_limit(Limit::state_dict_steps);
+    if (depth > most_depth_) fail_limit(Limit::pickle_depth, "on the way to a tensor");
+    if (out_.tensors.size() > most_tensors_) fail_limit(Limit::torch_tensors);
+    if (path.size() > most_name_bytes_)
+      fail_limit(Limit::torch_name_bytes, "the name of a tensor", path.size());
     if (on_path_[ref]) return;  // a container inside itself
     on_path_[ref] = true;
     visit(ref, node, path, depth);
     on_path_[ref] = false;
   }
 
-  void visit(PickleRef ref, const PickleNode& node, const std::string& path, int depth) {
+  void visit(PickleRef ref, const PickleNode& node, const std::string& path, uint64_t depth) {
     if (!holds_tensor_[ref]) return set_aside(ref, path);
     if (is_torch_tensor(file_, node)) return take_tensor(ref, node, path, depth);
     if (is_torch_storage(file_, node)) return void(out_.tensors.push_back({path, ref}));
@@ -181,7 +173,7 @@ class Finder {
     walk_object(node, path, depth);
   }
 
-  void walk_pairs(const std::vector<PickleRef>& items, const std::string& path, int depth) {
+  void walk_pairs(const std::vector<PickleRef>& items, const std::string& path, uint64_t depth) {
     for (size_t i = 0; i + 1 < items.size(); i += 2) {
       const std::string key = key_text(pickle_, items[i]);
       if (depth == 0 && is_optimizer_key(key) && !is_torch_tensor(file_, pickle_[items[i + 1]]))
@@ -190,12 +182,12 @@ class Finder {
         walk(items[i + 1], depth == 0 ? key : fmt::format("{}.{}", path, key), depth + 1);
     }
   }
-  void walk_items(const std::vector<PickleRef>& items, const std::string& path, int depth) {
+  void walk_items(const std::vector<PickleRef>& items, const std::string& path, uint64_t depth) {
     for (size_t i = 0; i < items.size(); ++i)
       walk(items[i], depth == 0 ? fmt::format("{}", i) : fmt::format("{}.{}", path, i), depth + 1);
   }
 
-  void take_tensor(PickleRef ref, const PickleNode& node, const std::string& path, int depth) {
+  void take_tensor(PickleRef ref, const PickleNode& node, const std::string& path, uint64_t depth) {
     if (const std::string_view name = foreign_tensor_class(file_, node); !name.empty())
       note_foreign(name);
     out_.tensors.push_back({path, ref});
@@ -207,7 +199,7 @@ class Finder {
     (options_.foreign_objects ? read_classes_ : foreign_).insert(printable(name));
   }
 
-  void walk_object(const PickleNode& node, const std::string& path, int depth) {
+  void walk_object(const PickleNode& node, const std::string& path, uint64_t depth) {
     const std::string_view name = pickle_.class_of(node);
     // Tensors as arguments of a call come out of it as nobody knows what.
     if (holds_tensor_[node.args] || name.empty())
@@ -231,13 +223,13 @@ class Finder {
       if (!pickle_[value_at(state, key)].items.empty()) return true;
     return false;
   }
-  void walk_module(const PickleNode& state, const std::string& path, int depth) {
+  void walk_module(const PickleNode& state, const std::string& path, uint64_t depth) {
     for (const std::string_view key : {"_parameters", "_buffers", "_modules"})
       if (const PickleRef part = value_at(state, key); part && holds_tensor_[part])
         walk_pairs(pickle_[part].items, path, depth);
   }
   // The state is a dict, or a pair of one and the slots.
-  void walk_attributes(const PickleNode& node, const std::string& path, int depth) {
+  void walk_attributes(const PickleNode& node, const std::string& path, uint64_t depth) {
     walk_pairs(is_mapping(pickle_, node) || !holds_tensor_[node.state] ? node.items
                                                                        : std::vector<PickleRef>(),
                path, depth);
@@ -251,7 +243,7 @@ class Finder {
     const std::string top = path.substr(0, path.find('.'));
     aside(ref, path, top, 0);
   }
-  void aside(PickleRef ref, const std::string& path, const std::string& top, int depth) {
+  void aside(PickleRef ref, const std::string& path, const std::string& top, uint64_t depth) {
     const PickleNode& node = pickle_[ref];
     if (node.kind == PickleKind::none && depth > 0) return;
     if (options_.keep_optimizer && holds_tensor_[ref] && keep(ref, path)) return;
@@ -260,9 +252,9 @@ class Finder {
     const bool container = is_mapping(pickle_, node) || is_sequence(pickle_, node);
     const bool kept =
         options_.keep_optimizer && holds_tensor_[ref] && !optimizer_root(path).empty();
-    const bool large = !kept && (node.items.size() > most_loose_values ||
-                                 out_.values.size() > most_loose_values);
-    if (!container || large || depth > most_walk_depth || path.size() > most_name_bytes)
+    const bool large = !kept && (node.items.size() > most_loose_values_ ||
+                                 out_.values.size() > most_loose_values_);
+    if (!container || large || depth > most_depth_ || path.size() > most_name_bytes_)
       return void(dropped_[top].objects.insert(describe_node(pickle_, node)));
     if (walked_[ref]) return;
     walked_[ref] = true;
@@ -282,14 +274,13 @@ class Finder {
     if (root.empty()) return false;
     if (root.size() == path.size()) optimizers_[path] = ref;
     if (!is_torch_tensor(file_, pickle_[ref]) || root.size() == path.size()) return false;
-    if (out_.optimizer.size() == most_tensors)
-      fail(codes::pickle_limit, {.expected = fmt::format("at most {} tensors", most_tensors)});
+    if (out_.optimizer.size() == most_tensors_) fail_limit(Limit::torch_tensors);
     out_.optimizer.push_back({path, ref});
     return true;
   }
   // A plain value travels as metadata; an empty container says nothing.
   bool carry(PickleRef ref, const std::string& path) {
-    size_t budget = std::min(value_budget, all_values_left_);
+    size_t budget = std::min(limit(Limit::carried_value_nodes), all_values_left_);
     const size_t before = budget;
     std::optional<json::Value> value = plain_value(pickle_, ref, budget);
     all_values_left_ -= before - budget;
@@ -297,7 +288,7 @@ class Finder {
     if (value->is_null() || (value->as_array() && value->as_array()->empty()) ||
         (value->as_object() && value->as_object()->empty()))
       return true;
-    if (json::write(*value).size() > most_value_bytes) return false;
+    if (json::write(*value).size() > limit(Limit::carried_value_bytes)) return false;
     out_.values.emplace_back(path, std::move(*value));
     return true;
   }
@@ -364,7 +355,13 @@ class Finder {
   const Pickle& pickle_;
   const StateDictOptions options_;
   std::vector<bool> holds_tensor_, on_path_, walked_;
-  size_t steps_ = 0, all_values_left_ = all_values_budget;
+  const uint64_t most_steps_ = limit(Limit::state_dict_steps);
+  const uint64_t most_depth_ = limit(Limit::pickle_depth);
+  const uint64_t most_tensors_ = limit(Limit::torch_tensors);
+  const uint64_t most_name_bytes_ = limit(Limit::torch_name_bytes);
+  // Of a container that is too long or too mixed to be one value, so many are carried one by one.
+  const uint64_t most_loose_values_ = limit(Limit::carried_values);
+  uint64_t steps_ = 0, all_values_left_ = limit(Limit::carried_nodes);
   std::set<std::string> foreign_, read_classes_;
   std::map<std::string, Dropped> dropped_;         // by the first key of the path
   std::map<std::string, PickleRef> optimizers_;    // by their path

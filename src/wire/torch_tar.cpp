@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/checked_math.h"
+#include "base/limits.h"
 #include "wire/torch_dtype.h"
 #include "wire/torch_file.h"
 
@@ -13,8 +14,6 @@ namespace recast {
 namespace {
 
 constexpr uint64_t block_bytes = 512;
-constexpr int32_t most_rank = 8;
-constexpr int64_t most_entries = 1'000'000;
 
 struct Member {
   uint64_t offset = 0, bytes = 0;
@@ -63,8 +62,11 @@ Member find_member(const std::shared_ptr<const File>& file, std::string_view nam
 int64_t read_count(ByteReader& in) {
   const Pickle count = read_pickle(in, no_id);
   const int64_t n = count.top().integer;
-  if (count.top().kind != PickleKind::integer || n < 0 || n > most_entries)
-    in.fail(codes::torch_record, {.expected = fmt::format("a count of at most {}", most_entries)});
+  if (count.top().kind != PickleKind::integer || n < 0)
+    in.fail(codes::torch_record, {.expected = "a count"});
+  if (const auto entries = static_cast<uint64_t>(n); entries > limit(Limit::torch_tar_entries))
+    in.fail(codes::torch_record,
+            over_limit(codes::torch_record, Limit::torch_tar_entries, {}, entries));
   return n;
 }
 
@@ -127,9 +129,10 @@ void read_tensors(const std::shared_ptr<const File>& file, TorchFile& out) {
     const Head head = read_head(in);
     TarTensor tensor{.storage = head.second};
     const auto rank = in.get<int32_t>("a rank");
-    if (rank < 0 || rank > most_rank)
-      in.fail(codes::torch_tensor, {.expected = fmt::format("at most {} dimensions", most_rank),
-                                    .found = fmt::format("{}", rank)});
+    if (rank < 0)
+      in.fail(codes::torch_tensor, {.expected = "a rank", .found = fmt::format("{}", rank)});
+    if (const auto axes = static_cast<uint64_t>(rank); axes > limit(Limit::torch_rank))
+      in.fail(codes::torch_tensor, over_limit(codes::torch_tensor, Limit::torch_rank, {}, axes));
     in.skip(4);
     for (int32_t i = 0; i < rank; ++i) tensor.shape.push_back(in.get<int64_t>("a size"));
     for (int32_t i = 0; i < rank; ++i) tensor.stride.push_back(in.get<int64_t>("a stride"));

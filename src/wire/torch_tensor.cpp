@@ -12,12 +12,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/limits.h"
+
 namespace recast {
 namespace {
-
-constexpr size_t most_rank = 8;
-constexpr int64_t most_bytes = int64_t{8} << 40;  // strides of 0 make any size out of one element
-constexpr int most_wrappers = 16;
 
 enum class Form { plain, typed, wrapper, from_type, refused };
 struct Rebuild {
@@ -93,11 +91,14 @@ class Rebuilder {
     return node;
   }
 
-  TorchTensor from_call(std::string_view function, PickleRef arguments_ref, int wrappers) {
+  TorchTensor from_call(std::string_view function, PickleRef arguments_ref, uint64_t wrappers) {
     const PickleNode& arguments = pickle()[arguments_ref];
     const Rebuild* rebuild = find_rebuild(function);
-    if (!rebuild || wrappers > most_wrappers)
-      fail(codes::pickle_reconstructor, {.found = printable(function)});
+    if (!rebuild) fail(codes::pickle_reconstructor, {.found = printable(function)});
+    if (wrappers > limit(Limit::torch_wrappers))
+      fail(codes::pickle_reconstructor,
+           over_limit(codes::pickle_reconstructor, Limit::torch_wrappers,
+                      {.expected = "calls in each other", .found = printable(function)}));
     if (rebuild->form == Form::refused)
       fail(codes::torch_kind, {.found = fmt::format("{} ({})", rebuild->what, function)});
     if (rebuild->form == Form::wrapper) {
@@ -145,9 +146,9 @@ class Rebuilder {
 
   Shape numbers(const PickleNode& tuple) const {
     Shape out;
-    if (tuple.items.size() > most_rank)
-      fail(codes::torch_tensor, {.expected = fmt::format("at most {} dimensions", most_rank),
-                                 .found = fmt::format("{}", tuple.items.size())});
+    if (tuple.items.size() > limit(Limit::torch_rank))
+      fail(codes::torch_tensor,
+           over_limit(codes::torch_tensor, Limit::torch_rank, {}, tuple.items.size()));
     for (const PickleRef item : tuple.items) {
       const PickleNode& number = pickle()[item];
       if (number.kind != PickleKind::integer)
@@ -226,10 +227,16 @@ class Rebuilder {
   void check(const TorchTensor& tensor) const {
     const auto count = element_count(tensor.shape);
     const auto item = static_cast<int64_t>(tensor.dtype->bytes);
-    if (!count || *count > most_bytes / item || tensor.shape.size() != tensor.stride.size())
-      fail(codes::torch_tensor, {.expected = "a possible size, and a stride for each axis",
-                                 .found = fmt::format("size {}, stride {}", to_string(tensor.shape),
-                                                      to_string(tensor.stride))});
+    const auto found = [&] {
+      return fmt::format("size {}, stride {}", to_string(tensor.shape), to_string(tensor.stride));
+    };
+    if (!count || *count > INT64_MAX / item || tensor.shape.size() != tensor.stride.size())
+      fail(codes::torch_tensor,
+           {.expected = "a possible size, and a stride for each axis", .found = found()});
+    if (const auto bytes = static_cast<uint64_t>(*count * item);
+        bytes > limit(Limit::torch_tensor_bytes))
+      fail(codes::torch_tensor, over_limit(codes::torch_tensor, Limit::torch_tensor_bytes,
+                                           {.found = found()}, bytes));
     const auto all = static_cast<int64_t>(tensor.storage.bytes / tensor.dtype->bytes);
     int64_t last = tensor.offset;
     bool inside = tensor.offset >= 0 && tensor.offset <= all;

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 namespace recast::yaml {
 
@@ -48,10 +49,12 @@ class EventStream {
   }
 
   [[noreturn]] void fail(const ErrorCode& code, std::string expected, std::string found) const {
-    recast::fail(code, {.where = fmt::format("line {}", event_.start_mark.line + 1),
-                        .expected = std::move(expected),
-                        .found = std::move(found),
-                        .file = options_.file});
+    fail(code, {.expected = std::move(expected), .found = std::move(found)});
+  }
+  [[noreturn]] void fail(const ErrorCode& code, ErrorFacts facts) const {
+    facts.where = fmt::format("line {}", event_.start_mark.line + 1);
+    facts.file = options_.file;
+    recast::fail(code, std::move(facts));
   }
 
  private:
@@ -98,7 +101,7 @@ std::string_view view(const yaml_char_t* text) {
   return text ? reinterpret_cast<const char*>(text) : std::string_view();
 }
 
-// A value, what it counts against limit_nodes, and how many levels of containers it has.
+// A value, what it counts against Limit::yaml_values, and how many levels of containers it has.
 struct Counted {
   json::Value value;
   size_t nodes = 1;
@@ -110,7 +113,7 @@ size_t nodes_of(std::string_view text) { return 1 + text.size() / 64; }
 
 class Builder {
  public:
-  Builder(EventStream& events, const ParseOptions& options) : events_(events), options_(options) {}
+  explicit Builder(EventStream& events) : events_(events) {}
 
   // The document's value; null for an empty one.
   json::Value document() {
@@ -185,7 +188,7 @@ class Builder {
       if (!text) events_.fail(codes::yaml_syntax, "a text as key", "an alias of something else");
       return take_key(*text, "");
     }
-    if (open_.size() + item.depth > static_cast<size_t>(options_.limit_depth)) fail_depth();
+    if (open_.size() + item.depth > most_depth_) fail_limit(Limit::yaml_depth);
     count(item.nodes);
     add(item);
   }
@@ -202,7 +205,7 @@ class Builder {
 
   void open(json::Value container, std::string_view anchor) {
     if (expects_key()) events_.fail(codes::yaml_syntax, "a text as key", "a list or a map");
-    if (open_.size() >= static_cast<size_t>(options_.limit_depth)) fail_depth();
+    if (open_.size() >= most_depth_) fail_limit(Limit::yaml_depth);
     count(1);
     Open& opened = open_.emplace_back();
     opened.container.value = std::move(container);
@@ -243,18 +246,17 @@ class Builder {
 
   void count(size_t nodes) {
     nodes_ += nodes;
-    if (nodes_ > options_.limit_nodes)
-      events_.fail(codes::yaml_limit, fmt::format("at most {} values", options_.limit_nodes),
-                   "more");
+    if (nodes_ > most_values_) fail_limit(Limit::yaml_values);
   }
-  [[noreturn]] void fail_depth() const {
-    events_.fail(codes::yaml_limit, fmt::format("at most {} levels", options_.limit_depth), "more");
+  [[noreturn]] void fail_limit(Limit which) const {
+    events_.fail(codes::yaml_limit, over_limit(codes::yaml_limit, which, {.found = "more"}));
   }
 
   EventStream& events_;
-  const ParseOptions& options_;
   std::vector<Open> open_;
   std::map<std::string, Counted, std::less<>> anchors_;
+  const uint64_t most_depth_ = limit(Limit::yaml_depth);
+  const uint64_t most_values_ = limit(Limit::yaml_values);
   size_t nodes_ = 0;
   json::Value root_;
   bool done_ = false;
@@ -278,12 +280,10 @@ std::optional<std::string> block_of(std::string_view card) {
 }  // namespace
 
 json::Value parse(std::string_view text, const ParseOptions& options) {
-  if (text.size() > options.limit_bytes)
-    fail(codes::yaml_limit, {.expected = fmt::format("at most {} bytes", options.limit_bytes),
-                             .found = fmt::format("{} bytes", text.size()),
-                             .file = options.file});
+  if (text.size() > limit(options.size_limit))
+    fail_limit(codes::yaml_limit, options.size_limit, {.file = options.file}, text.size());
   EventStream events(text, options);
-  return Builder(events, options).document();
+  return Builder(events).document();
 }
 
 FrontMatter parse_front_matter(std::string_view card, const std::string& file) {
@@ -309,8 +309,7 @@ FrontMatter parse_front_matter(std::string_view card, const std::string& file) {
 }
 
 FrontMatter read_front_matter(const File& card) {
-  constexpr uint64_t most_bytes = 1 << 20;
-  std::string text(std::min(card.size(), most_bytes), '\0');
+  std::string text(std::min(card.size(), limit(Limit::yaml_bytes)), '\0');
   card.read_at(0, std::as_writable_bytes(std::span(text)));
   return parse_front_matter(text, card.name());
 }

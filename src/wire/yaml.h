@@ -5,18 +5,18 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "io/file.h"
 #include "wire/json.h"
 
 namespace recast::yaml {
 
-// Limits of one document. `nodes` counts keys, scalars (a long one several times), lists and maps
-// after aliases are replaced by what they stand for: a few lines cannot become gigabytes.
+// Depth is bounded by Limit::yaml_depth, and Limit::yaml_values the keys, scalars (a long one counts
+// several times), lists and maps after aliases are replaced by what they stand for: a few lines
+// cannot become gigabytes.
 struct ParseOptions {
   std::string file;  // to blame
-  uint64_t limit_bytes = 1 << 20;
-  int limit_depth = 64;
-  size_t limit_nodes = 100'000;
+  Limit size_limit = Limit::yaml_bytes;
 };
 
 // One YAML document as a JSON value. A plain scalar is null (also ~ and nothing), true, false, or a
@@ -40,7 +40,7 @@ struct FrontMatter {
 // It stands between a first line that is exactly `---` and the next such line; tabs in it count as
 // two blanks. Never fails for what the text holds.
 FrontMatter parse_front_matter(std::string_view card, const std::string& file);
-// The same for a file, of which at most the first MiB is read.
+// The same for a file, of which at most Limit::yaml_bytes are read.
 FrontMatter read_front_matter(const File& card);
 
 }  // namespace recast::yaml

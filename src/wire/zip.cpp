@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/checked_math.h"
+#include "base/limits.h"
 #include "io/byte_reader.h"
 #include "wire/inflated_file.h"
 
@@ -21,8 +22,6 @@ constexpr uint32_t local_magic = 0x04034b50, central_magic = 0x02014b50, end_mag
                    end64_magic = 0x06064b50, locator_magic = 0x07064b50;
 constexpr uint64_t local_bytes = 30, central_bytes = 46, end_bytes = 22, locator_bytes = 20,
                    end64_bytes = 56, most_comment_bytes = 65535;
-constexpr uint64_t most_members = 1'000'000;
-constexpr uint64_t most_ratio = 200, free_bytes = 1 << 20;  // smaller members may inflate any ratio
 constexpr uint16_t encrypted_flags = 1 | 1 << 6 | 1 << 13, sizes_behind_flag = 1 << 3;
 constexpr uint16_t zip64_extra = 1;
 
@@ -68,12 +67,15 @@ void check_method(const File& file, const ZipMember& member, uint16_t flags, uin
   if (!member.deflated && member.bytes != member.stored_bytes)
     fail_member(file, member.name, "equal sizes of a stored member",
                 fmt::format("{} and {} bytes", member.stored_bytes, member.bytes));
-  if (member.bytes > free_bytes && member.bytes / most_ratio > member.stored_bytes)
-    fail(codes::zip_limit,
-         {.where = member_where(member.name),
-          .expected = fmt::format("compressed at most {}:1", most_ratio),
-          .found = fmt::format("{} bytes that inflate to {}", member.stored_bytes, member.bytes),
-          .file = file.name()});
+  if (member.bytes > limit(Limit::zip_small_bytes) &&
+      member.bytes / limit(Limit::zip_ratio) > member.stored_bytes)
+    fail_limit(codes::zip_limit, Limit::zip_ratio,
+               {.where = member_where(member.name),
+                .expected = "inflated",
+                .found = fmt::format("{} bytes that inflate to {}", member.stored_bytes,
+                                     member.bytes),
+                .file = file.name()},
+               member.bytes / std::max<uint64_t>(member.stored_bytes, 1) + 1);
 }
 
 // Members are never written to a disk, but a name that would leave a folder has one purpose only.
@@ -178,10 +180,8 @@ ZipArchive::Directory ZipArchive::read_zip64(uint64_t locator, Directory directo
 }
 
 void ZipArchive::read_directory(const Directory& directory) {
-  if (directory.count > most_members)
-    fail(codes::zip_limit, {.expected = fmt::format("at most {} members", most_members),
-                            .found = fmt::format("{}", directory.count),
-                            .file = file_->name()});
+  if (directory.count > limit(Limit::zip_members))
+    fail_limit(codes::zip_limit, Limit::zip_members, {.file = file_->name()}, directory.count);
   if (directory.count > directory.bytes / central_bytes)
     fail(codes::zip_structure,
          {.where = "central directory",

@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/limits.h"
 #include "codec/codecs.h"
 #include "formats/dcp/metadata.h"
 #include "formats/dcp/selection.h"
@@ -20,10 +21,6 @@
 
 namespace recast::dcp {
 namespace {
-
-constexpr size_t value_budget = 10'000;  // nodes of one carried value
-constexpr size_t most_value_bytes = 64 << 10;
-constexpr size_t most_values = 2000;
 
 class Reader {
  public:
@@ -157,7 +154,7 @@ class Reader {
     const auto bytes = part(entry, entry.chunks.front().place);
     if (torch_container(*bytes).empty()) return drop(entry, "bytes of no file of torch.save");
     const TorchFile torch = read_torch_file(bytes, CrcCheck::pickle);
-    size_t budget = value_budget;
+    size_t budget = limit(Limit::carried_value_nodes);
     const auto value = plain_value(torch.object, torch.object.root, budget);
     if (!value || !is_carried(entry.name, *value))
       drop(entry, value ? "a long value" : describe_node(torch.object, torch.object.top()));
@@ -167,8 +164,8 @@ class Reader {
   bool is_carried(const std::string& name, const json::Value& value) {
     if (value.is_null()) return true;
     std::string text = json::write(value);
-    if (text.size() > most_value_bytes || find_invalid_utf8(name) ||
-        name.find('\0') != name.npos || ++values_ > most_values)
+    if (text.size() > limit(Limit::carried_value_bytes) || find_invalid_utf8(name) ||
+        name.find('\0') != name.npos || ++values_ > limit(Limit::carried_values))
       return false;
     out_.metadata.set(fmt::format("{}{}", torch_value_prefix, name),
                       MetaValue::string(std::move(text)));

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/limits.h"
 #include "io/source.h"
 #include "wire/pickle_values.h"
 
@@ -20,9 +21,6 @@ namespace {
 
 constexpr std::string_view metadata_module = "torch.distributed.checkpoint.metadata.";
 constexpr std::string_view storage_info = "torch.distributed.checkpoint.filesystem._StorageInfo";
-constexpr size_t most_rank = 8;
-constexpr size_t most_name_bytes = 4096;
-constexpr uint64_t most_corners = 1 << 20;  // of the chunks of a tensor: 64 MiB with 8 axes
 
 bool is_no_storage(const Pickle&, PickleRef) { return false; }
 
@@ -90,9 +88,9 @@ class Reader {
   const std::string& text(PickleRef ref) const {
     const PickleNode& node = pickle_[ref];
     if (node.kind != PickleKind::text) fail_node(ref, "text");
-    if (node.integer > static_cast<int64_t>(most_name_bytes))
-      fail(codes::pickle_limit, {.expected = fmt::format("names of {} bytes", most_name_bytes),
-                                 .found = fmt::format("{} bytes", node.integer)});
+    if (const auto bytes = static_cast<uint64_t>(node.integer); bytes > most_name_bytes_)
+      fail(codes::pickle_limit, over_limit(codes::pickle_limit, Limit::torch_name_bytes,
+                                           {.expected = "a name"}, bytes));
     return node.text;
   }
   int64_t count(PickleRef ref) const {
@@ -108,9 +106,9 @@ class Reader {
       node = &pickle_[pickle_[node->args].items[0]];
     if (node->kind != PickleKind::tuple && node->kind != PickleKind::list)
       fail_node(ref, "a torch.Size");
-    if (node->items.size() > most_rank)
-      fail(codes::dcp_metadata, {.expected = fmt::format("at most {} dimensions", most_rank),
-                                 .found = fmt::format("{}", node->items.size())});
+    if (node->items.size() > limit(Limit::torch_rank))
+      fail(codes::dcp_metadata,
+           over_limit(codes::dcp_metadata, Limit::torch_rank, {}, node->items.size()));
     Shape out;
     for (const PickleRef item : node->items) out.push_back(count(item));
     return out;
@@ -251,11 +249,12 @@ class Reader {
              const PickleNode& part = pickle_[key];
              return part.kind == PickleKind::integer ||
                     (part.kind == PickleKind::text &&
-                     part.integer <= static_cast<int64_t>(most_name_bytes));
+                     static_cast<uint64_t>(part.integer) <= most_name_bytes_);
            });
   }
 
   const std::string name_;
+  const uint64_t most_name_bytes_ = limit(Limit::torch_name_bytes);
   Pickle pickle_;
   std::map<Key, Place> places_;
   std::vector<Entry> entries_;
@@ -269,12 +268,12 @@ std::vector<Entry> read_metadata(const std::shared_ptr<const File>& file) {
 
 void check_cover(const std::string& tensor, const Shape& shape, const std::vector<Box>& boxes,
                  const std::string& file) {
-  if (cover_corners(shape, boxes) > most_corners)
-    fail(codes::pickle_limit,
-         {.where = tensor_where(tensor),
-          .expected = fmt::format("chunks of at most {} corners", most_corners),
-          .found = fmt::format("{} chunks", boxes.size()),
-          .file = file});
+  if (const uint64_t corners = cover_corners(shape, boxes); corners > limit(Limit::dcp_corners))
+    fail_limit(codes::pickle_limit, Limit::dcp_corners,
+               {.where = tensor_where(tensor),
+                .found = fmt::format("{} in {} chunks", corners, boxes.size()),
+                .file = file},
+               corners);
   const auto fault = find_cover_fault(shape, boxes);
   if (!fault) return;
   fail(codes::dcp_cover,

@@ -13,6 +13,7 @@
 #include <unordered_set>
 
 #include "base/checked_math.h"
+#include "base/limits.h"
 #include "formats/gguf/values.h"
 #include "io/byte_reader.h"
 #include "wire/utf8.h"
@@ -20,10 +21,6 @@
 namespace recast::gguf {
 namespace {
 
-constexpr uint64_t max_keys = 65'536;
-constexpr uint64_t max_tensors = 1'000'000;
-constexpr uint64_t max_key_bytes = 65'535;
-constexpr uint64_t max_name_bytes = 4'096;
 constexpr uint64_t min_key_bytes = 8 + 1 + 4 + 1;     // key of one byte, type, a value of one byte
 constexpr uint64_t min_tensor_bytes = 8 + 4 + 4 + 8;  // empty name, rank 0, type, offset
 constexpr uint32_t newest_version = 3;
@@ -61,12 +58,11 @@ uint32_t read_version(ByteReader& in, const File& file) {
           {.expected = "version 2 or 3", .found = fmt::format("version {}", named)});
 }
 
-uint64_t read_count(ByteReader& in, uint64_t minimum_bytes, uint64_t limit, std::string_view what) {
+uint64_t read_count(ByteReader& in, uint64_t minimum_bytes, Limit most, std::string_view what) {
   const auto count = in.get<uint64_t>(fmt::format("the number of {}", what));
   in.require_room(count, minimum_bytes, what);
-  if (count > limit)
-    in.fail(codes::gguf_too_many, {.expected = fmt::format("at most {} {}", limit, what),
-                                   .found = fmt::format("{}", count)});
+  if (count > limit(most))
+    in.fail(codes::gguf_too_many, over_limit(codes::gguf_too_many, most, {}, count));
   return count;
 }
 
@@ -86,8 +82,8 @@ Metadata read_metadata(ByteReader& in, uint64_t count) {
   Metadata metadata;
   std::unordered_set<std::string> seen;
   for (uint64_t i = 0; i < count; ++i) {
-    std::string key = in.get_text(in.get<uint64_t>("the length of a metadata key"), max_key_bytes,
-                                  "a metadata key");
+    std::string key = in.get_text(in.get<uint64_t>("the length of a metadata key"),
+                                  Limit::gguf_key_bytes, "a metadata key");
     check_text(in, key, codes::gguf_key, "metadata key");
     if (!seen.insert(key).second) in.fail(codes::gguf_duplicate_key, {.where = key_where(key)});
     MetaValue value = read_value(in, key);
@@ -100,10 +96,15 @@ uint32_t alignment_of(const ByteReader& in, const Metadata& metadata) {
   const MetaValue* value = metadata.find("general.alignment");
   if (!value) return default_alignment;
   const int64_t bytes = value->type == MetaType::u32 ? value->as_int().value() : 0;
-  if (bytes < 1 || bytes > max_alignment || (bytes & (bytes - 1)) != 0)
+  const uint64_t most = limit(Limit::gguf_alignment);
+  if (bytes > 0 && static_cast<uint64_t>(bytes) > most && (bytes & (bytes - 1)) == 0)
+    in.fail(codes::gguf_alignment,
+            over_limit(codes::gguf_alignment, Limit::gguf_alignment,
+                       {.where = key_where("general.alignment")}, static_cast<uint64_t>(bytes)));
+  if (bytes < 1 || (bytes & (bytes - 1)) != 0)
     in.fail(codes::gguf_alignment,
             {.where = key_where("general.alignment"),
-             .expected = fmt::format("a u32, a power of two up to {}", max_alignment),
+             .expected = fmt::format("a u32, a power of two up to {}", most),
              .found = value->as_int()
                           ? fmt::format("{} {}", meta_type_name(value->type), *value->as_int())
                           : std::string(meta_type_name(value->type))});
@@ -156,8 +157,8 @@ uint64_t data_bytes(const ByteReader& in, const TensorEntry& entry) {
 
 TensorEntry read_tensor_entry(ByteReader& in) {
   TensorEntry entry;
-  entry.name =
-      in.get_text(in.get<uint64_t>("the length of a tensor name"), max_name_bytes, "a tensor name");
+  entry.name = in.get_text(in.get<uint64_t>("the length of a tensor name"), Limit::gguf_name_bytes,
+                           "a tensor name");
   check_text(in, entry.name, codes::gguf_tensor_name, "tensor name");
   const std::string what = "dimensions, type and offset of " + tensor_where(entry.name);
   const auto rank = in.get<uint32_t>(what);
@@ -229,8 +230,8 @@ Header read_header(const std::shared_ptr<const File>& file) {
   Header header;
   header.version = read_version(in, *file);
   header.big_endian = in.big_endian();
-  const uint64_t tensors = read_count(in, min_tensor_bytes, max_tensors, "tensors");
-  const uint64_t keys = read_count(in, min_key_bytes, max_keys, "metadata keys");
+  const uint64_t tensors = read_count(in, min_tensor_bytes, Limit::gguf_tensors, "tensors");
+  const uint64_t keys = read_count(in, min_key_bytes, Limit::gguf_keys, "metadata keys");
   header.metadata = read_metadata(in, keys);
   header.alignment = alignment_of(in, header.metadata);
   header.tensors = read_tensor_table(in, tensors);

@@ -14,8 +14,7 @@
 namespace recast::gguf {
 
 inline constexpr uint32_t default_alignment = 32;
-inline constexpr uint32_t max_alignment = 1 << 20;
-inline constexpr uint32_t max_rank = 4;
+inline constexpr uint32_t max_rank = 4;  // of ggml itself
 
 // One row of the tensor table. The shape is row-major (outermost first), the reverse of its order
 // in the file.

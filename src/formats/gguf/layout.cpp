@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/checked_math.h"
+#include "base/limits.h"
 #include "formats/gguf/tokenizer_keys.h"
 #include "formats/gguf/gguf.h"
 #include "formats/gguf/header.h"
@@ -29,9 +30,10 @@ uint32_t choose_alignment(const Checkpoint& checkpoint, const WriteOptions& opti
   uint64_t alignment = default_alignment;
   if (kept) alignment = static_cast<uint64_t>(kept->as_int().value_or(0));
   if (options.alignment != 0) alignment = options.alignment;
-  if (!is_power_of_two(alignment) || alignment > max_alignment)
+  if (const uint64_t most = limit(Limit::gguf_alignment);
+      !is_power_of_two(alignment) || alignment > most)
     fail(codes::bad_value, {.where = std::string(alignment_key),
-                            .expected = fmt::format("a power of two up to {}", max_alignment),
+                            .expected = fmt::format("a power of two up to {}", most),
                             .found = fmt::format("{}", alignment)});
   return static_cast<uint32_t>(alignment);
 }

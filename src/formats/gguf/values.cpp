@@ -6,11 +6,10 @@
 #include <cstring>
 #include <type_traits>
 
+#include "base/limits.h"
+
 namespace recast::gguf {
 namespace {
-
-constexpr uint64_t max_text_bytes = uint64_t{16} << 20;
-constexpr uint64_t max_array_items = uint64_t{64} << 20;
 
 uint64_t stored_bytes(MetaType type) {  // of a scalar; for strings the least there can be
   static constexpr uint8_t bytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 8, 0, 8, 8, 8};
@@ -59,7 +58,7 @@ void read_number(ByteReader& in, MetaType type, std::string_view what, Use use) 
 }
 
 std::string read_text(ByteReader& in, std::string_view what) {
-  return in.get_text(in.get<uint64_t>(what), max_text_bytes, what);
+  return in.get_text(in.get<uint64_t>(what), Limit::gguf_string_bytes, what);
 }
 
 template <class T>
@@ -77,10 +76,9 @@ MetaValue read_array(ByteReader& in, const std::string& key, std::string_view wh
   if (element == MetaType::array) in.fail(codes::gguf_nested_array, {.where = key_where(key)});
   const auto count = in.get<uint64_t>(what);
   in.require_room(count, stored_bytes(element), what);
-  if (count > max_array_items)
-    in.fail(codes::gguf_too_many, {.where = key_where(key),
-                                   .expected = fmt::format("at most {} items", max_array_items),
-                                   .found = fmt::format("{}", count)});
+  if (count > limit(Limit::gguf_array_items))
+    in.fail(codes::gguf_too_many, over_limit(codes::gguf_too_many, Limit::gguf_array_items,
+                                             {.where = key_where(key)}, count));
   MetaValue value{MetaType::array, element, {}};
   if (element == MetaType::string) {
     std::vector<std::string> items;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/limits.h"
 #include "formats/model_files.h"
 #include "formats/torch_weights.h"
 #include "tensor/lazy_ops.h"
@@ -19,7 +20,6 @@ namespace {
 
 constexpr std::string_view params_name = "params.json";
 constexpr std::string_view layer_start = "layers.";
-constexpr int64_t most_count = 1 << 24;  // of any size in params.json
 
 std::string rank_name(size_t rank) { return fmt::format("consolidated.{:02}.pth", rank); }
 
@@ -103,9 +103,11 @@ class Reader {
   int64_t count(std::string_view key) {
     const json::Value* value = params_.find(key);
     const auto number = value ? value->as_int() : std::nullopt;
-    if (!number || *number < 1 || *number > most_count)
-      fail_config(key, fmt::format("a number from 1 to {}", most_count),
-                  value ? json::write(*value) : "nothing");
+    if (!number || *number < 1)
+      fail_config(key, "a number above 0", value ? json::write(*value) : "nothing");
+    if (const auto size = static_cast<uint64_t>(*number); size > limit(Limit::meta_size))
+      fail_limit(codes::config_value, Limit::meta_size,
+                 {.where = key_where(key), .file = params_file_}, size);
     return *number;
   }
 

@@ -1,7 +1,9 @@
 #include "formats/safetensors/safetensors.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "base/limits.h"
 #include "formats/model_files.h"
 #include "formats/part_name.h"
 #include "formats/shards.h"
@@ -10,7 +12,6 @@ namespace recast::formats {
 namespace {
 
 constexpr std::string_view index_extension = ".safetensors.index.json";
-constexpr uint64_t max_header_bytes = 100'000'000;
 
 bool is_index(const std::string& name) { return name.ends_with(".json"); }
 
@@ -21,7 +22,9 @@ std::string probe(const Source& source) {
   const Window window = file->window(0, 9);
   uint64_t header_bytes;  // little-endian, as every machine that this runs on
   std::memcpy(&header_bytes, window.bytes().data(), sizeof header_bytes);
-  if (header_bytes >= 2 && header_bytes <= max_header_bytes && window.bytes()[8] == std::byte{'{'})
+  // What is cut short or has a header beyond the limit is one all the same: the reader refuses it.
+  const uint64_t possible = std::max(file->size() - 8, limit(Limit::safetensors_header_bytes));
+  if (header_bytes >= 2 && header_bytes <= possible && window.bytes()[8] == std::byte{'{'})
     return "a JSON header behind its length of " + std::to_string(header_bytes) + " bytes";
   return begins_as_index(*file, safetensors_extension)
              ? "JSON with a weight_map of safetensors files"

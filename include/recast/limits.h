@@ -1,0 +1,2 @@
+#pragma once
+#include "base/limits.h"  // IWYU pragma: export
