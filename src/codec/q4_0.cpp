@@ -17,6 +17,7 @@
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
+#include "codec/weighted32.h"
 #include "tensor/float16.h"
 
 #ifndef RECAST_CODEC_Q4_0_BLOCK
@@ -90,6 +91,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace recast::codec {
 
+namespace {
+
+void set_codes(const uint8_t* codes, BlockQ4_0& block) {
+  for (int i = 0; i < 32; ++i)
+    block.qs[i % 16] |= static_cast<uint8_t>(codes[i] << (i / 16 * 4));
+}
+
+}  // namespace
+
 namespace scalar {
 
 void decode_q4_0(const std::byte* source, float* destination, int64_t n) {
@@ -119,6 +129,17 @@ void encode_q4_0(const float* source, std::byte* destination, int64_t n) {
     }
     std::memcpy(destination + b * static_cast<int64_t>(sizeof block), &block, sizeof block);
   }
+}
+
+void encode_weighted_q4_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_32<BlockQ4_0>(
+      source, importance, destination, rows, row, [](const float* x, const float* w) {
+        uint8_t codes[32];
+        BlockQ4_0 block = {.d = f16_from_f32(fit_signed(32, 8, x, w, codes))};
+        set_codes(codes, block);
+        return block;
+      });
 }
 
 }  // namespace scalar
@@ -151,6 +172,7 @@ constinit const Codec q4_0 = {
     .block_bytes = sizeof(BlockQ4_0),
     .decode = decode,
     .encode = encode,
+    .encode_weighted = scalar::encode_weighted_q4_0,
     .census = census,
 };
 

@@ -18,6 +18,7 @@
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
+#include "codec/weighted32.h"
 #include "tensor/float16.h"
 
 #ifndef RECAST_CODEC_Q4_1_BLOCK
@@ -94,6 +95,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace recast::codec {
 
+namespace {
+
+void set_codes(const uint8_t* codes, BlockQ4_1& block) {
+  for (int i = 0; i < 32; ++i)
+    block.qs[i % 16] |= static_cast<uint8_t>(codes[i] << (i / 16 * 4));
+}
+
+}  // namespace
+
 namespace scalar {
 
 void decode_q4_1(const std::byte* source, float* destination, int64_t n) {
@@ -123,6 +133,18 @@ void encode_q4_1(const float* source, std::byte* destination, int64_t n) {
     }
     std::memcpy(destination + b * static_cast<int64_t>(sizeof block), &block, sizeof block);
   }
+}
+
+void encode_weighted_q4_1(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_32<BlockQ4_1>(
+      source, importance, destination, rows, row, [](const float* x, const float* w) {
+        uint8_t codes[32];
+        const Affine fit = fit_affine(weighted_search_32(15), x, w, codes);
+        BlockQ4_1 block = {.d = f16_from_f32(fit.scale), .m = f16_from_f32(-fit.min)};
+        set_codes(codes, block);
+        return block;
+      });
 }
 
 }  // namespace scalar
@@ -156,6 +178,7 @@ constinit const Codec q4_1 = {
     .block_bytes = sizeof(BlockQ4_1),
     .decode = decode,
     .encode = encode,
+    .encode_weighted = scalar::encode_weighted_q4_1,
     .census = census,
 };
 

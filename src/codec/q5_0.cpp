@@ -18,6 +18,7 @@
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
+#include "codec/weighted32.h"
 #include "tensor/float16.h"
 
 #ifndef RECAST_CODEC_Q5_0_BLOCK
@@ -93,6 +94,19 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace recast::codec {
 
+namespace {
+
+void set_codes(const uint8_t* codes, BlockQ5_0& block) {
+  uint32_t upper = 0;
+  for (int i = 0; i < 32; ++i) {
+    block.qs[i % 16] |= static_cast<uint8_t>((codes[i] & 15) << (i / 16 * 4));
+    upper |= static_cast<uint32_t>(codes[i] >> 4) << i;
+  }
+  std::memcpy(&block.qh, &upper, sizeof upper);
+}
+
+}  // namespace
+
 namespace scalar {
 
 void decode_q5_0(const std::byte* source, float* destination, int64_t n) {
@@ -126,6 +140,17 @@ void encode_q5_0(const float* source, std::byte* destination, int64_t n) {
   }
 }
 
+void encode_weighted_q5_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_32<BlockQ5_0>(
+      source, importance, destination, rows, row, [](const float* x, const float* w) {
+        uint8_t codes[32];
+        BlockQ5_0 block = {.d = f16_from_f32(fit_signed(32, 16, x, w, codes))};
+        set_codes(codes, block);
+        return block;
+      });
+}
+
 }  // namespace scalar
 
 namespace {
@@ -156,6 +181,7 @@ constinit const Codec q5_0 = {
     .block_bytes = sizeof(BlockQ5_0),
     .decode = decode,
     .encode = encode,
+    .encode_weighted = scalar::encode_weighted_q5_0,
     .census = census,
 };
 

@@ -24,4 +24,34 @@ void encode_q5_1(const float* source, std::byte* destination, int64_t n);
 void decode_q8_0(const std::byte* source, float* destination, int64_t n);
 void encode_q8_0(const float* source, std::byte* destination, int64_t n);
 
+void encode_weighted_q4_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+void encode_weighted_q4_1(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+void encode_weighted_q5_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+void encode_weighted_q5_1(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+
+void decode_q2_k(const std::byte* source, float* destination, int64_t n);
+void encode_q2_k(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_q2_k(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+void decode_q3_k(const std::byte* source, float* destination, int64_t n);
+void encode_q3_k(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_q3_k(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+void decode_q4_k(const std::byte* source, float* destination, int64_t n);
+void encode_q4_k(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_q4_k(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+void decode_q5_k(const std::byte* source, float* destination, int64_t n);
+void encode_q5_k(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_q5_k(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+void decode_q6_k(const std::byte* source, float* destination, int64_t n);
+void encode_q6_k(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_q6_k(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row);
+
 }  // namespace recast::codec::scalar

@@ -1,8 +1,9 @@
 // Compares every codec that llama.cpp's library also has with that library, bit for bit, on every
-// instruction set of this CPU: codec_oracle [FOLDER OF THE LIBRARY]. Exit 0 equal, 1 different,
-// 77 library not there.
+// instruction set of this CPU, with and without importance:
+// codec_oracle [FOLDER OF THE LIBRARY [TYPE]...]. Exit 0 equal, 1 different, 77 library not there.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -17,15 +18,16 @@ namespace {
 using oracle::Ggml;
 using oracle::GgmlType;
 
-constexpr int64_t weights_per_type = 1 << 21;
+constexpr int64_t weights_per_sample = 1 << 19;
 constexpr int64_t row_length = 1024;
 
+// importance: a row of it, or null.
 std::vector<std::byte> library_encode(const Ggml& ggml, const GgmlType& type, const Codec& codec,
-                                      const std::vector<float>& weights) {
+                                      const std::vector<float>& weights, const float* importance) {
   const int64_t n = static_cast<int64_t>(weights.size());
   std::vector<std::byte> bytes(codec.bytes(n));
   ggml.quantize_chunk(type.type, weights.data(), bytes.data(), 0, n / row_length, row_length,
-                      nullptr);
+                      importance);
   return bytes;
 }
 
@@ -57,20 +59,49 @@ struct Totals {
   int64_t weights = 0, blocks = 0, values = 0;
 };
 
-void compare(const Ggml& ggml, const GgmlType& type, const std::vector<float>& weights,
-             Totals& totals) {
+bool report(std::string_view type, std::string_view way, std::string_view target,
+            const Totals& totals) {
+  fmt::print("{:7} {:8} {:8} {:>10} weights  {} differing blocks  {} differing values\n", type, way,
+             target, totals.weights, totals.blocks, totals.values);
+  return totals.blocks == 0 && totals.values == 0;
+}
+
+// What the library makes of one sample.
+struct Expected {
+  std::vector<std::byte> bytes;
+  std::vector<float> values;
+};
+
+bool compare(const Ggml& ggml, const GgmlType& type,
+             const std::vector<std::vector<float>>& samples, const float* importance) {
   const Codec& codec = *codec::find(type.codec);
-  const int64_t n = static_cast<int64_t>(weights.size());
-  const std::vector<std::byte> expected = library_encode(ggml, type, codec, weights);
-  const std::vector<float> expected_values = library_decode(ggml, type, expected, n);
-  std::vector<std::byte> bytes(expected.size());
-  std::vector<float> values(expected_values.size());
-  codec.encode(weights.data(), bytes.data(), n);
-  codec.decode(expected.data(), values.data(), n);
-  totals.weights += n;
-  totals.blocks +=
-      differing(bytes.data(), expected.data(), n / codec.block_elements, codec.block_bytes);
-  totals.values += differing(values.data(), expected_values.data(), n, sizeof(float));
+  const int64_t n = weights_per_sample;
+  std::vector<Expected> expected;
+  for (const auto& weights : samples) {
+    std::vector<std::byte> bytes = library_encode(ggml, type, codec, weights, importance);
+    std::vector<float> values = library_decode(ggml, type, bytes, n);
+    expected.push_back({std::move(bytes), std::move(values)});
+  }
+  bool equal = true;
+  each_target([&](const char* target) {
+    Totals totals;
+    for (size_t i = 0; i < samples.size(); ++i) {
+      std::vector<std::byte> bytes(expected[i].bytes.size());
+      std::vector<float> values(expected[i].values.size());
+      if (importance)
+        codec.encode_weighted(samples[i].data(), importance, bytes.data(), n / row_length,
+                              row_length);
+      else
+        codec.encode(samples[i].data(), bytes.data(), n);
+      codec.decode(expected[i].bytes.data(), values.data(), n);
+      totals.weights += n;
+      totals.blocks += differing(bytes.data(), expected[i].bytes.data(), n / codec.block_elements,
+                                 codec.block_bytes);
+      totals.values += differing(values.data(), expected[i].values.data(), n, sizeof(float));
+    }
+    equal &= report(type.codec, importance ? "weighted" : "plain", target, totals);
+  });
+  return equal;
 }
 
 // All 2^32 floats and all 2^16 halves of one 16-bit type, best target only.
@@ -99,12 +130,6 @@ Totals compare_all_floats(const Ggml& ggml, const GgmlType& type) {
   return totals;
 }
 
-bool report(std::string_view type, std::string_view target, const Totals& totals) {
-  fmt::print("{:5} {:8} {:>10} weights  {} differing blocks  {} differing values\n", type, target,
-             totals.weights, totals.blocks, totals.values);
-  return totals.blocks == 0 && totals.values == 0;
-}
-
 }  // namespace
 }  // namespace recast
 
@@ -115,17 +140,22 @@ int main(int argc, char** argv) {
     fmt::print("skipped: llama.cpp's library is not installed\n");
     return 77;
   }
+  const auto asked = [&](const oracle::GgmlType& type) {
+    return argc < 3 || std::find(argv + 2, argv + argc, type.codec) != argv + argc;
+  };
   bool equal = true;
   std::vector<std::vector<float>> samples;
   for (const std::string_view name : oracle::distributions)
-    samples.push_back(oracle::make_weights(name, weights_per_type));
+    samples.push_back(oracle::make_weights(name, weights_per_sample));
+  const std::vector<float> importance = oracle::make_importance(row_length);
+  for (const auto& type : oracle::ggml_types) {
+    if (!asked(type)) continue;
+    const Codec& codec = *codec::find(type.codec);
+    if (codec.encode) equal &= compare(*ggml, type, samples, nullptr);
+    if (codec.encode_weighted) equal &= compare(*ggml, type, samples, importance.data());
+  }
   for (const auto& type : oracle::ggml_types)
-    each_target([&](const char* target) {
-      Totals totals;
-      for (const auto& weights : samples) compare(*ggml, type, weights, totals);
-      equal &= report(type.codec, target, totals);
-    });
-  for (const auto& type : oracle::ggml_types)
-    if (!type.dequantizer) equal &= report(type.codec, "all", compare_all_floats(*ggml, type));
+    if (!type.dequantizer && asked(type))
+      equal &= report(type.codec, "plain", "all", compare_all_floats(*ggml, type));
   return equal ? 0 : 1;
 }

@@ -15,11 +15,6 @@ constexpr Codec opaque(std::string_view name, int64_t elements, uint64_t bytes) 
 }
 
 constinit const Codec q8_1 = opaque("Q8_1", 32, 2 + 2 + 32);
-constinit const Codec q2_k = opaque("Q2_K", 256, 16 + 64 + 2 + 2);
-constinit const Codec q3_k = opaque("Q3_K", 256, 32 + 64 + 12 + 2);
-constinit const Codec q4_k = opaque("Q4_K", 256, 2 + 2 + 12 + 128);
-constinit const Codec q5_k = opaque("Q5_K", 256, 2 + 2 + 12 + 32 + 128);
-constinit const Codec q6_k = opaque("Q6_K", 256, 128 + 64 + 16 + 2);
 constinit const Codec q8_k = opaque("Q8_K", 256, 4 + 256 + 32);
 constinit const Codec iq2_xxs = opaque("IQ2_XXS", 256, 2 + 64);
 constinit const Codec iq2_xs = opaque("IQ2_XS", 256, 2 + 64 + 8);
@@ -51,11 +46,11 @@ constexpr Type types[] = {
     {7, "Q5_1", &codec::q5_1, {}, false},
     {8, "Q8_0", &codec::q8_0, {0, none}},
     {9, "Q8_1", &q8_1, {0, 2}, true, false},
-    {10, "Q2_K", &q2_k, {80, 82}},
-    {11, "Q3_K", &q3_k, {108, none}},
-    {12, "Q4_K", &q4_k, {0, 2}},
-    {13, "Q5_K", &q5_k, {0, 2}},
-    {14, "Q6_K", &q6_k, {208, none}},
+    {10, "Q2_K", &codec::q2_k, {80, 82}},
+    {11, "Q3_K", &codec::q3_k, {108, none}},
+    {12, "Q4_K", &codec::q4_k, {0, 2}},
+    {13, "Q5_K", &codec::q5_k, {0, 2}},
+    {14, "Q6_K", &codec::q6_k, {208, none}},
     {15, "Q8_K", &q8_k, {}, false, false},
     {16, "IQ2_XXS", &iq2_xxs, {}, false},
     {17, "IQ2_XS", &iq2_xs, {}, false},
