@@ -54,4 +54,25 @@ void encode_q6_k(const float* source, std::byte* destination, int64_t n);
 void encode_weighted_q6_k(const float* source, const float* importance, std::byte* destination,
                           int64_t rows, int64_t row);
 
+void decode_iq4_nl(const std::byte* source, float* destination, int64_t n);
+void encode_iq4_nl(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_iq4_nl(const float* source, const float* importance, std::byte* destination,
+                            int64_t rows, int64_t row);
+void decode_iq4_xs(const std::byte* source, float* destination, int64_t n);
+void encode_iq4_xs(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_iq4_xs(const float* source, const float* importance, std::byte* destination,
+                            int64_t rows, int64_t row);
+void decode_tq1_0(const std::byte* source, float* destination, int64_t n);
+void encode_tq1_0(const float* source, std::byte* destination, int64_t n);
+void decode_tq2_0(const std::byte* source, float* destination, int64_t n);
+void encode_tq2_0(const float* source, std::byte* destination, int64_t n);
+void decode_mxfp4(const std::byte* source, float* destination, int64_t n);
+void encode_mxfp4(const float* source, std::byte* destination, int64_t n);
+void decode_nvfp4(const std::byte* source, float* destination, int64_t n);
+void encode_nvfp4(const float* source, std::byte* destination, int64_t n);
+void decode_q1_0(const std::byte* source, float* destination, int64_t n);
+void encode_q1_0(const float* source, std::byte* destination, int64_t n);
+void decode_q2_0(const std::byte* source, float* destination, int64_t n);
+void encode_q2_0(const float* source, std::byte* destination, int64_t n);
+
 }  // namespace recast::codec::scalar

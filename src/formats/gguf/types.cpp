@@ -23,14 +23,6 @@ constinit const Codec iq3_xxs = opaque("IQ3_XXS", 256, 2 + 96);
 constinit const Codec iq3_s = opaque("IQ3_S", 256, 2 + 64 + 8 + 32 + 4);
 constinit const Codec iq1_s = opaque("IQ1_S", 256, 2 + 32 + 16);
 constinit const Codec iq1_m = opaque("IQ1_M", 256, 32 + 16 + 8);
-constinit const Codec iq4_nl = opaque("IQ4_NL", 32, 2 + 16);
-constinit const Codec iq4_xs = opaque("IQ4_XS", 256, 2 + 2 + 4 + 128);
-constinit const Codec tq1_0 = opaque("TQ1_0", 256, 48 + 4 + 2);
-constinit const Codec tq2_0 = opaque("TQ2_0", 256, 64 + 2);
-constinit const Codec mxfp4 = opaque("MXFP4", 32, 1 + 16);
-constinit const Codec nvfp4 = opaque("NVFP4", 64, 4 + 32);
-constinit const Codec q1_0 = opaque("Q1_0", 128, 2 + 16);
-constinit const Codec q2_0 = opaque("Q2_0", 64, 2 + 16);
 
 constexpr int none = -1;
 
@@ -56,10 +48,10 @@ constexpr Type types[] = {
     {17, "IQ2_XS", &iq2_xs, {}, false},
     {18, "IQ3_XXS", &iq3_xxs, {}, false},
     {19, "IQ1_S", &iq1_s, {}, false},
-    {20, "IQ4_NL", &iq4_nl, {0, none}},
+    {20, "IQ4_NL", &codec::iq4_nl, {0, none}},
     {21, "IQ3_S", &iq3_s, {}, false},
     {22, "IQ2_S", &iq2_s, {}, false},
-    {23, "IQ4_XS", &iq4_xs, {0, 2}},
+    {23, "IQ4_XS", &codec::iq4_xs, {0, 2}},
     {24, "I8", &codec::i8},
     {25, "I16", &codec::i16},
     {26, "I32", &codec::i32},
@@ -70,15 +62,15 @@ constexpr Type types[] = {
     {31, "Q4_0_4_4", nullptr},
     {32, "Q4_0_4_8", nullptr},
     {33, "Q4_0_8_8", nullptr},
-    {34, "TQ1_0", &tq1_0, {52, none}},
-    {35, "TQ2_0", &tq2_0, {64, none}},
+    {34, "TQ1_0", &codec::tq1_0, {52, none}},
+    {35, "TQ2_0", &codec::tq2_0, {64, none}},
     {36, "IQ4_NL_4_4", nullptr},
     {37, "IQ4_NL_4_8", nullptr},
     {38, "IQ4_NL_8_8", nullptr},
-    {39, "MXFP4", &mxfp4},
-    {40, "NVFP4", &nvfp4},
-    {41, "Q1_0", &q1_0, {0, none}},
-    {42, "Q2_0", &q2_0, {0, none}},
+    {39, "MXFP4", &codec::mxfp4},
+    {40, "NVFP4", &codec::nvfp4},
+    {41, "Q1_0", &codec::q1_0, {0, none}},
+    {42, "Q2_0", &codec::q2_0, {0, none}},
 };
 
 constexpr bool numbers_are_indices() {
