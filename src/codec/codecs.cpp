@@ -13,6 +13,7 @@ constexpr const Codec* table[] = {
     &q8_0,    &q5_1,    &q5_0,        &q4_1,        &q4_0,                      // GGUF blocks
     &q6_k,    &q5_k,    &q4_k,        &q3_k,        &q2_k,
     &iq4_nl,  &iq4_xs,  &tq1_0,       &tq2_0,       &mxfp4,   &nvfp4, &q2_0, &q1_0,
+    &iq3_s,   &iq3_xxs, &iq2_s,       &iq2_xs,      &iq2_xxs, &iq1_m, &iq1_s,
     &i64,     &i32,     &i16,         &i8,          &u64,     &u32, &u16, &u8,  // integers
     &boolean, &c64,     &f6_e2m3,     &f6_e3m2,     &f4,                        // only copied
 };

@@ -75,4 +75,30 @@ void encode_q1_0(const float* source, std::byte* destination, int64_t n);
 void decode_q2_0(const std::byte* source, float* destination, int64_t n);
 void encode_q2_0(const float* source, std::byte* destination, int64_t n);
 
+void decode_iq3_xxs(const std::byte* source, float* destination, int64_t n);
+void encode_iq3_xxs(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_iq3_xxs(const float* source, const float* importance, std::byte* destination,
+                             int64_t rows, int64_t row);
+void decode_iq3_s(const std::byte* source, float* destination, int64_t n);
+void encode_iq3_s(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_iq3_s(const float* source, const float* importance, std::byte* destination,
+                           int64_t rows, int64_t row);
+void decode_iq2_xxs(const std::byte* source, float* destination, int64_t n);
+void encode_weighted_iq2_xxs(const float* source, const float* importance, std::byte* destination,
+                             int64_t rows, int64_t row);
+void decode_iq2_xs(const std::byte* source, float* destination, int64_t n);
+void encode_weighted_iq2_xs(const float* source, const float* importance, std::byte* destination,
+                            int64_t rows, int64_t row);
+void decode_iq2_s(const std::byte* source, float* destination, int64_t n);
+void encode_iq2_s(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_iq2_s(const float* source, const float* importance, std::byte* destination,
+                           int64_t rows, int64_t row);
+void decode_iq1_s(const std::byte* source, float* destination, int64_t n);
+void encode_weighted_iq1_s(const float* source, const float* importance, std::byte* destination,
+                           int64_t rows, int64_t row);
+void decode_iq1_m(const std::byte* source, float* destination, int64_t n);
+void encode_iq1_m(const float* source, std::byte* destination, int64_t n);
+void encode_weighted_iq1_m(const float* source, const float* importance, std::byte* destination,
+                           int64_t rows, int64_t row);
+
 }  // namespace recast::codec::scalar

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -66,6 +67,43 @@ bool report(std::string_view type, std::string_view way, std::string_view target
   return totals.blocks == 0 && totals.values == 0;
 }
 
+// Whether the library writes this block of IQ3_S wrongly: a sub-block of zeros beside others moves
+// what it stores of the later ones. Recast writes it so that it decodes.
+bool misplaced_by_library(const GgmlType& type, const float* block) {
+  if (type.codec != "IQ3_S") return false;
+  int zeros = 0;
+  for (int b = 0; b < 8; ++b)
+    zeros += std::all_of(block + 32 * b, block + 32 * b + 32, [](float x) { return x == 0; });
+  return zeros > 0 && zeros < 8;
+}
+
+double squared_error(const float* a, const float* b, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+  return sum;
+}
+
+// Blocks that differ, but for those that the library misplaces; ours must then decode to less error.
+int64_t differing_blocks(const GgmlType& type, const Codec& codec, const std::vector<float>& weights,
+                         const std::vector<std::byte>& bytes,
+                         const std::vector<std::byte>& expected) {
+  int64_t count = 0;
+  const int64_t size = static_cast<int64_t>(codec.block_bytes), n = codec.block_elements;
+  std::vector<float> ours(static_cast<size_t>(n)), theirs(ours.size());
+  for (int64_t b = 0; b < static_cast<int64_t>(weights.size()) / n; ++b) {
+    const std::byte *a = bytes.data() + b * size, *e = expected.data() + b * size;
+    if (std::memcmp(a, e, codec.block_bytes) == 0) continue;
+    const float* block = weights.data() + b * n;
+    codec.decode(a, ours.data(), n);
+    codec.decode(e, theirs.data(), n);
+    if (misplaced_by_library(type, block) &&
+        squared_error(block, ours.data(), n) <= squared_error(block, theirs.data(), n))
+      continue;
+    ++count;
+  }
+  return count;
+}
+
 // What the library makes of one sample.
 struct Expected {
   std::vector<std::byte> bytes;
@@ -95,8 +133,7 @@ bool compare(const Ggml& ggml, const GgmlType& type,
         codec.encode(samples[i].data(), bytes.data(), n);
       codec.decode(expected[i].bytes.data(), values.data(), n);
       totals.weights += n;
-      totals.blocks += differing(bytes.data(), expected[i].bytes.data(), n / codec.block_elements,
-                                 codec.block_bytes);
+      totals.blocks += differing_blocks(type, codec, samples[i], bytes, expected[i].bytes);
       totals.values += differing(values.data(), expected[i].values.data(), n, sizeof(float));
     }
     equal &= report(type.codec, importance ? "weighted" : "plain", target, totals);
@@ -147,12 +184,17 @@ int main(int argc, char** argv) {
   std::vector<std::vector<float>> samples;
   for (const std::string_view name : oracle::distributions)
     samples.push_back(oracle::make_weights(name, weights_per_sample));
+  auto moderate = samples;
+  for (auto& weights : moderate)
+    for (float& w : weights)
+      if (std::fabs(w) > 0x1p40f) w *= 0x1p-100f;
   const std::vector<float> importance = oracle::make_importance(row_length);
   for (const auto& type : oracle::ggml_types) {
     if (!asked(type)) continue;
     const Codec& codec = *codec::find(type.codec);
-    if (codec.encode) equal &= compare(*ggml, type, samples, nullptr);
-    if (codec.encode_weighted) equal &= compare(*ggml, type, samples, importance.data());
+    const auto& chosen = type.aborts_on_overflow() ? moderate : samples;
+    if (codec.encode) equal &= compare(*ggml, type, chosen, nullptr);
+    if (codec.encode_weighted) equal &= compare(*ggml, type, chosen, importance.data());
   }
   for (const auto& type : oracle::ggml_types)
     if (!type.dequantizer && asked(type))

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 // The functions of llama.cpp's shared library that tests and benchmarks compare with, loaded at run
 // time from an installation of the npm package @node-llama-cpp/linux-x64. Declared by hand from the
@@ -72,6 +73,9 @@ struct GgmlType {
   std::string_view codec;   // our name
   const char* dequantizer;  // the library's, null for the 16-bit floats
   int type;
+
+  // The library stops the program where the error of a group of IQ2 or IQ3 is not finite.
+  bool aborts_on_overflow() const { return codec.starts_with("IQ2") || codec.starts_with("IQ3"); }
 };
 inline constexpr GgmlType ggml_types[] = {
     {"F16", nullptr, 1},         {"BF16", nullptr, 30},       {"Q4_0", "q4_0", 2},

@@ -16,13 +16,6 @@ constexpr Codec opaque(std::string_view name, int64_t elements, uint64_t bytes) 
 
 constinit const Codec q8_1 = opaque("Q8_1", 32, 2 + 2 + 32);
 constinit const Codec q8_k = opaque("Q8_K", 256, 4 + 256 + 32);
-constinit const Codec iq2_xxs = opaque("IQ2_XXS", 256, 2 + 64);
-constinit const Codec iq2_xs = opaque("IQ2_XS", 256, 2 + 64 + 8);
-constinit const Codec iq2_s = opaque("IQ2_S", 256, 2 + 64 + 8 + 8);
-constinit const Codec iq3_xxs = opaque("IQ3_XXS", 256, 2 + 96);
-constinit const Codec iq3_s = opaque("IQ3_S", 256, 2 + 64 + 8 + 32 + 4);
-constinit const Codec iq1_s = opaque("IQ1_S", 256, 2 + 32 + 16);
-constinit const Codec iq1_m = opaque("IQ1_M", 256, 32 + 16 + 8);
 
 constexpr int none = -1;
 
@@ -44,20 +37,20 @@ constexpr Type types[] = {
     {13, "Q5_K", &codec::q5_k, {0, 2}},
     {14, "Q6_K", &codec::q6_k, {208, none}},
     {15, "Q8_K", &q8_k, {}, false, false},
-    {16, "IQ2_XXS", &iq2_xxs, {}, false},
-    {17, "IQ2_XS", &iq2_xs, {}, false},
-    {18, "IQ3_XXS", &iq3_xxs, {}, false},
-    {19, "IQ1_S", &iq1_s, {}, false},
+    {16, "IQ2_XXS", &codec::iq2_xxs, {}, false},
+    {17, "IQ2_XS", &codec::iq2_xs, {}, false},
+    {18, "IQ3_XXS", &codec::iq3_xxs, {}, false},
+    {19, "IQ1_S", &codec::iq1_s, {}, false},
     {20, "IQ4_NL", &codec::iq4_nl, {0, none}},
-    {21, "IQ3_S", &iq3_s, {}, false},
-    {22, "IQ2_S", &iq2_s, {}, false},
+    {21, "IQ3_S", &codec::iq3_s, {}, false},
+    {22, "IQ2_S", &codec::iq2_s, {}, false},
     {23, "IQ4_XS", &codec::iq4_xs, {0, 2}},
     {24, "I8", &codec::i8},
     {25, "I16", &codec::i16},
     {26, "I32", &codec::i32},
     {27, "I64", &codec::i64},
     {28, "F64", &codec::f64},
-    {29, "IQ1_M", &iq1_m, {}, false},
+    {29, "IQ1_M", &codec::iq1_m, {}, false},
     {30, "BF16", &codec::bf16},
     {31, "Q4_0_4_4", nullptr},
     {32, "Q4_0_4_8", nullptr},

@@ -1,0 +1,166 @@
+// IQ1_S: 256 weights in 50 bytes, 8 sub-blocks of 32, groups of 8.
+//
+//   bytes 0-1     d     f16
+//   bytes 2-33    ids   the lower 8 bits of the grid id of each group
+//   bytes 34-49   qh    u16 a sub-block: the upper 3 bits of its 4 ids, the scale at bits 12-14,
+//                       bit 15 set where the shift is down
+//
+//   w = d * (2 * scale + 1) * (level - 1 +- 1/8)
+//
+// Written only with importance. Source: ggml of llama.cpp v0.5.0, block_iq1_s,
+// dequantize_row_iq1_s, quantize_iq1_s.
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+
+#include "codec/codecs.h"
+#include "codec/iq1.h"
+#include "codec/nonfinite.h"
+#include "codec/scalar.h"
+#include "tensor/float16.h"
+
+namespace recast::codec {
+namespace {
+
+struct BlockIQ1_S {
+  uint16_t d;
+  uint8_t ids[32];
+  uint16_t qh[8];
+};
+static_assert(sizeof(BlockIQ1_S) == 50);
+
+// What the search leaves for the 256 values.
+struct Fitted {
+  uint16_t keys[32] = {};
+  bool down[8] = {};
+  float scales[8] = {};
+};
+
+void store(const Fitted& fitted, std::byte* out) {
+  BlockIQ1_S block = {};
+  for (int h = 0; h < 32; ++h) {
+    const int id = iq::iq1s_grid().id(fitted.keys[h]);
+    block.ids[h] = static_cast<uint8_t>(id);
+    block.qh[h / 4] = static_cast<uint16_t>(block.qh[h / 4] | id >> 8 << (h % 4 * 3));
+  }
+  const float largest = *std::max_element(fitted.scales, fitted.scales + 8);
+  if (largest > 0) {
+    const float d = largest / 15;
+    const float inverse = 1 / d;
+    block.d = f16_from_f32(d * 1.125f);
+    for (int b = 0; b < 8; ++b) {
+      const int code = scalar::clamped(
+          scalar::rounded(0.5f * (inverse * fitted.scales[b] - 1)), 0, 7);
+      block.qh[b] = static_cast<uint16_t>(block.qh[b] | code << 12 | fitted.down[b] << 15);
+    }
+  }
+  std::memcpy(out, &block, sizeof block);
+}
+
+}  // namespace
+
+namespace scalar {
+namespace {
+
+// The cuts and the shift of the best fit of 32 values to one scale; `best.found` says whether any.
+struct Cut {
+  int first = 0, second = 0;
+  bool down = false;
+  iq::scalar::Best best;
+};
+
+Cut find_cut(const float* x, const float* w, const int* order) {
+  float sum_x[33] = {}, sum_w[33] = {};
+  for (int j = 0; j < 32; ++j) {
+    sum_x[j + 1] = sum_x[j] + w[order[j]] * x[order[j]];
+    sum_w[j + 1] = sum_w[j] + w[order[j]];
+  }
+  Cut cut;
+  for (int a = 0; a <= 32; ++a)
+    for (int b = a; b <= 32; ++b)
+      for (const float* t : {iq::shift_up, iq::shift_down}) {
+        const float qx = (sum_x[a] - sum_x[0]) * t[0] + (sum_x[b] - sum_x[a]) * t[1] +
+                         (sum_x[32] - sum_x[b]) * t[2];
+        const float q2 = (sum_w[a] - sum_w[0]) * t[0] * t[0] +
+                         (sum_w[b] - sum_w[a]) * t[1] * t[1] +
+                         (sum_w[32] - sum_w[b]) * t[2] * t[2];
+        if (!cut.best.take(qx, q2)) continue;
+        cut.first = a;
+        cut.second = b;
+        cut.down = t == iq::shift_down;
+      }
+  return cut;
+}
+
+float fit_sub_block(const float* x, const float* w, uint16_t* keys, bool& down) {
+  float largest = 0;
+  for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(x[i]));
+  if (largest < 1e-12f) return 0;
+  int order[32];
+  iq::scalar::sort_values(x, 32, order);
+  const Cut cut = find_cut(x, w, order);
+  if (!cut.best.found) return 0;
+  const bool flip = cut.best.scale < 0;
+  uint8_t levels[32];
+  for (int j = 0; j < 32; ++j) {
+    const int level = j < cut.first ? 0 : j < cut.second ? 1 : 2;
+    levels[order[j]] = static_cast<uint8_t>(flip ? 2 - level : level);
+  }
+  down = cut.down != flip;
+  const float* table = down ? iq::shift_down : iq::shift_up;
+  const float* const tables[4] = {table, table, table, table};
+  const float scale = flip ? -cut.best.scale : cut.best.scale;
+  return iq::scalar::settle_groups(x, w, 4, levels, tables, scale, keys);
+}
+
+}  // namespace
+
+void decode_iq1_s(const std::byte* source, float* destination, int64_t n) {
+  for (; n > 0; n -= 256, source += sizeof(BlockIQ1_S), destination += 256) {
+    BlockIQ1_S block;
+    std::memcpy(&block, source, sizeof block);
+    const float d = f32_from_f16(block.d);
+    for (int h = 0; h < 32; ++h) {
+      const int qh = block.qh[h / 4];
+      const float scale = d * static_cast<float>(2 * (qh >> 12 & 7) + 1);
+      const float* table = qh & 0x8000 ? iq::shift_down : iq::shift_up;
+      const uint32_t key = iq::iq1s_keys[block.ids[h] | (qh >> (h % 4 * 3) & 7) << 8];
+      for (int i = 0; i < 8; ++i) destination[8 * h + i] = scale * table[key >> (2 * i) & 3];
+    }
+  }
+}
+
+void encode_weighted_iq1_s(const float* source, const float* importance, std::byte* destination,
+                           int64_t rows, int64_t row) {
+  float w[32];
+  for (int64_t i = 0; i < rows * row; i += 256, destination += sizeof(BlockIQ1_S)) {
+    const float sigma2 = 2 * sum_of_squares(source + i, 256) / 256;
+    Fitted fitted;
+    for (int b = 0; b < 8; ++b) {
+      const int64_t at = i + 32 * b;
+      weigh(source + at, importance + at % row, sigma2, 32, w);
+      fitted.scales[b] = fit_sub_block(source + at, w, fitted.keys + 4 * b, fitted.down[b]);
+    }
+    store(fitted, destination);
+  }
+}
+
+}  // namespace scalar
+
+namespace {
+void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
+  count_scales(source, n / 256, sizeof(BlockIQ1_S), 256, {0}, first_index, census);
+}
+}  // namespace
+
+constinit const Codec iq1_s = {
+    .name = "IQ1_S",
+    .kind = CodecKind::block,
+    .block_elements = 256,
+    .block_bytes = sizeof(BlockIQ1_S),
+    .decode = scalar::decode_iq1_s,
+    .encode_weighted = scalar::encode_weighted_iq1_s,
+    .census = census,
+};
+
+}  // namespace recast::codec
