@@ -15,8 +15,9 @@
 #include "codec/scalar.h"
 #include "codec/six_bit_scales.h"
 
+#ifndef RECAST_CODEC_Q5_K_TYPE
+#define RECAST_CODEC_Q5_K_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockQ5_K {
   uint16_t d, dmin;
@@ -60,7 +61,30 @@ struct Q5_K {
   }
 };
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/q5_k.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/affine_k-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+void encode_q5_k(const float* x, const float* importance, std::byte* out, int64_t n,
+                 int64_t row) {
+  encode_affine<Q5_K>(x, importance, out, n, row);
+}
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 void decode_q5_k(const std::byte* source, float* destination, int64_t n) {
@@ -76,10 +100,25 @@ void encode_weighted_q5_k(const float* source, const float* importance, std::byt
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_q5_k);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q5_k);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q5_k);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockQ5_K), 256,
                {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec q5_k = {
@@ -88,9 +127,10 @@ constinit const Codec q5_k = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockQ5_K),
     .decode = scalar::decode_q5_k,
-    .encode = scalar::encode_q5_k,
-    .encode_weighted = scalar::encode_weighted_q5_k,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif
