@@ -20,8 +20,9 @@
 #include "codec/search.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_Q6_K_TYPE
+#define RECAST_CODEC_Q6_K_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockQ6_K {
   uint8_t ql[128];
@@ -33,7 +34,7 @@ static_assert(sizeof(BlockQ6_K) == 210);
 
 // Scales of the sub-blocks to codes -128 ... 127 of one step. False where all of them are 0: then
 // the block is zero bytes.
-bool set_scales(const float* scales, BlockQ6_K& block) {
+inline bool set_scales(const float* scales, BlockQ6_K& block) {
   float largest = 0;
   for (int j = 0; j < 16; ++j)
     if (std::fabs(scales[j]) > std::fabs(largest)) largest = scales[j];
@@ -45,7 +46,7 @@ bool set_scales(const float* scales, BlockQ6_K& block) {
   return true;
 }
 
-void set_codes(const uint8_t* codes, BlockQ6_K& block) {
+inline void set_codes(const uint8_t* codes, BlockQ6_K& block) {
   for (int h = 0; h < 2; ++h)
     for (int l = 0; l < 32; ++l) {
       const uint8_t* c = codes + 128 * h + l;
@@ -56,7 +57,66 @@ void set_codes(const uint8_t* codes, BlockQ6_K& block) {
     }
 }
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/q6_k.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/signed_k-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_q6_k(const float* x, const float* importance, std::byte* out, int64_t n,
+                 int64_t row) {
+  if (importance)
+    scalar::encode_weighted_q6_k(x, importance, out, n / row, row);
+  else
+    scalar::encode_q6_k(x, out, n);
+}
+#else
+void encode_q6_k_block(const float* x, const float* importance, std::byte* out) {
+  alignas(64) float values[256], w[256];
+  side_by_side(x, 16, 16, values);
+  if (importance) {
+    side_by_side(importance, 16, 16, w);
+  } else {
+    for (int i = 0; i < 256; i += lanes)
+      store(hn::Mul(load(values + i), load(values + i)), w + i);
+  }
+  SignedBlock found;
+  search_signed_block(32, values, w, found);
+  BlockQ6_K block = {};
+  if (set_scales(found.scale, block)) {
+    const float d = f32_from_f16(block.d);
+    float scales[16];
+    for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(block.scales[j]);
+    alignas(64) uint8_t codes[256];
+    round_signed_block(x, scales, 32, codes, [&](int j, int i) {
+      return signed_code(found.inverse[j], x[16 * j + i], 32);
+    });
+    set_codes(codes, block);
+  }
+  std::memcpy(out, &block, sizeof block);
+}
+
+void encode_q6_k(const float* x, const float* importance, std::byte* out, int64_t n,
+                 int64_t row) {
+  for (int64_t i = 0; i < n; i += 256, out += sizeof(BlockQ6_K))
+    encode_q6_k_block(x + i, importance ? importance + i % row : nullptr, out);
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 namespace {
@@ -114,10 +174,25 @@ void encode_weighted_q6_k(const float* source, const float* importance, std::byt
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_q6_k);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q6_k);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q6_k);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockQ6_K), 256, {offsetof(BlockQ6_K, d)}, first_index,
                census);
 }
+
 }  // namespace
 
 constinit const Codec q6_k = {
@@ -126,9 +201,10 @@ constinit const Codec q6_k = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockQ6_K),
     .decode = scalar::decode_q6_k,
-    .encode = scalar::encode_q6_k,
-    .encode_weighted = scalar::encode_weighted_q6_k,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif
