@@ -6,6 +6,7 @@
 //   w = d * iq4_levels[code]
 //
 // Source: ggml of llama.cpp v0.5.0, block_iq4_nl, dequantize_row_iq4_nl, quantize_iq4_nl.
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -16,8 +17,9 @@
 #include "codec/search.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ4_NL_TYPE
+#define RECAST_CODEC_IQ4_NL_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ4_NL {
   uint16_t d;
@@ -25,7 +27,78 @@ struct BlockIQ4_NL {
 };
 static_assert(sizeof(BlockIQ4_NL) == 18);
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq4_nl.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq4-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_iq4_nl(const float* x, const float* importance, std::byte* out, int64_t n,
+                   int64_t row) {
+  if (importance)
+    scalar::encode_weighted_iq4_nl(x, importance, out, n / row, row);
+  else
+    scalar::encode_iq4_nl(x, out, n);
+}
+#else
+// Up to 16 blocks; importance is that of the first column.
+HWY_INLINE void encode_iq4_nl_group(const NearestLevel& nearest, const float* x,
+                                    const float* importance, std::byte* out, int64_t blocks,
+                                    int64_t offset, int64_t row) {
+  alignas(64) float padded[512] = {}, values[512], w[512], scales[width];
+  const float* source = x;
+  if (blocks < width) {
+    std::copy_n(x, blocks * 32, padded);
+    source = padded;
+  }
+  side_by_side(source, 32, 32, values);
+  if (importance) {
+    alignas(64) float columns[512];
+    for (int s = 0; s < width; ++s)
+      std::copy_n(importance + (offset + 32 * s) % row, 32, columns + 32 * s);
+    side_by_side(columns, 32, 32, w);
+  }
+  for (int at = 0; at < width; at += lanes) {
+    VecF sum = hn::Zero(LaneF());
+    for (int i = at; i < 512; i += width)
+      sum = hn::Add(sum, hn::Mul(load(values + i), load(values + i)));
+    const VecF sigma2 = hn::Mul(sum, set(2.0f / 32));
+    for (int i = at; i < 512; i += width) {
+      const VecF square = hn::Mul(load(values + i), load(values + i));
+      store(importance ? hn::Mul(load(w + i), hn::Sqrt(hn::Add(sigma2, square))) : square, w + i);
+    }
+    store(fit_iq4(nearest, values + at, w + at), scales + at);
+  }
+  for (int64_t b = 0; b < blocks; ++b, x += 32, out += sizeof(BlockIQ4_NL)) {
+    BlockIQ4_NL block = {.d = f16_from_f32(scales[b])};
+    set_iq4_codes(x, scales[b], block.qs);
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+
+void encode_iq4_nl(const float* x, const float* importance, std::byte* out, int64_t n,
+                   int64_t row) {
+  const NearestLevel nearest;
+  for (int64_t i = 0; i < n; i += 512, out += width * sizeof(BlockIQ4_NL))
+    encode_iq4_nl_group(nearest, x + i, importance, out, std::min<int64_t>(width, (n - i) / 32),
+                        i, row);
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 namespace {
@@ -71,9 +144,24 @@ void encode_weighted_iq4_nl(const float* source, const float* importance, std::b
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq4_nl);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq4_nl);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq4_nl);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 32, sizeof(BlockIQ4_NL), 32, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq4_nl = {
@@ -82,9 +170,10 @@ constinit const Codec iq4_nl = {
     .block_elements = 32,
     .block_bytes = sizeof(BlockIQ4_NL),
     .decode = scalar::decode_iq4_nl,
-    .encode = scalar::encode_iq4_nl,
-    .encode_weighted = scalar::encode_weighted_iq4_nl,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

@@ -8,6 +8,7 @@
 //   w = d * (scale - 32) * iq4_levels[code]
 //
 // Source: ggml of llama.cpp v0.5.0, block_iq4_xs, dequantize_row_iq4_xs, quantize_iq4_xs.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -19,8 +20,9 @@
 #include "codec/search.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ4_XS_TYPE
+#define RECAST_CODEC_IQ4_XS_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ4_XS {
   uint16_t d, scales_h;
@@ -31,7 +33,7 @@ static_assert(sizeof(BlockIQ4_XS) == 136);
 
 // Stores 8 scales as codes of one step, the largest as -32. Writes back what each scale is now,
 // with the step that was not yet rounded to f16.
-void set_scales(float* scales, BlockIQ4_XS& block) {
+inline void set_scales(float* scales, BlockIQ4_XS& block) {
   float largest = 0;
   for (int b = 0; b < 8; ++b)
     if (std::fabs(scales[b]) > std::fabs(largest)) largest = scales[b];
@@ -46,7 +48,80 @@ void set_scales(float* scales, BlockIQ4_XS& block) {
   }
 }
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq4_xs.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq4-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_iq4_xs(const float* x, const float* importance, std::byte* out, int64_t n,
+                   int64_t row) {
+  if (importance)
+    scalar::encode_weighted_iq4_xs(x, importance, out, n / row, row);
+  else
+    scalar::encode_iq4_xs(x, out, n);
+}
+#else
+// One or two blocks.
+HWY_INLINE void encode_iq4_xs_pair(const NearestLevel& nearest, const float* x,
+                                   const float* importance, std::byte* out, int64_t blocks,
+                                   int64_t offset, int64_t row) {
+  alignas(64) float padded[512] = {}, values[512], w[512], scales[width], sigma2[width] = {};
+  const float* source = x;
+  if (blocks < 2) {
+    std::copy_n(x, 256, padded);
+    source = padded;
+  }
+  side_by_side(source, 32, 32, values);
+  if (importance) {
+    alignas(64) float columns[512];
+    for (int s = 0; s < width; ++s)
+      std::copy_n(importance + (offset + 32 * s) % row, 32, columns + 32 * s);
+    side_by_side(columns, 32, 32, w);
+    float sums[2] = {};
+    sums_of_squares(x, 256, 256, blocks, sums);
+    for (int s = 0; s < width; ++s) sigma2[s] = sums[s / 8] * (2.0f / 256);
+  }
+  for (int at = 0; at < width; at += lanes) {
+    for (int i = at; i < 512; i += width) {
+      const VecF square = hn::Mul(load(values + i), load(values + i));
+      const VecF root = hn::Sqrt(hn::Add(load(sigma2 + at), square));
+      store(importance ? hn::Mul(load(w + i), root) : square, w + i);
+    }
+    store(fit_iq4(nearest, values + at, w + at), scales + at);
+  }
+  for (int64_t b = 0; b < blocks; ++b, x += 256, out += sizeof(BlockIQ4_XS)) {
+    BlockIQ4_XS block = {};
+    set_scales(scales + 8 * b, block);
+    for (int j = 0; j < 8; ++j)
+      set_iq4_codes(x + 32 * j, scales[8 * b + j], block.qs + 16 * j);
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+
+void encode_iq4_xs(const float* x, const float* importance, std::byte* out, int64_t n,
+                   int64_t row) {
+  const NearestLevel nearest;
+  for (int64_t i = 0; i < n; i += 512, out += 2 * sizeof(BlockIQ4_XS))
+    encode_iq4_xs_pair(nearest, x + i, importance, out, std::min<int64_t>(2, (n - i) / 256), i,
+                       row);
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 namespace {
@@ -102,9 +177,24 @@ void encode_weighted_iq4_xs(const float* source, const float* importance, std::b
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq4_xs);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq4_xs);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq4_xs);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ4_XS), 256, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq4_xs = {
@@ -113,9 +203,10 @@ constinit const Codec iq4_xs = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ4_XS),
     .decode = scalar::decode_iq4_xs,
-    .encode = scalar::encode_iq4_xs,
-    .encode_weighted = scalar::encode_weighted_iq4_xs,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif
