@@ -30,6 +30,11 @@ struct BlockQ4_0 {
 };
 static_assert(sizeof(BlockQ4_0) == 18);
 
+inline void set_codes(const uint8_t* codes, BlockQ4_0& block) {
+  for (int j = 0; j < 16; ++j)
+    block.qs[j] = static_cast<uint8_t>(codes[j] | codes[j + 16] << 4);
+}
+
 }  // namespace recast::codec
 #endif
 
@@ -39,6 +44,7 @@ static_assert(sizeof(BlockQ4_0) == 18);
 // clang-format off
 #include "hwy/foreach_target.h"
 #include "codec/block32-inl.h"
+#include "codec/weighted32-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -50,6 +56,10 @@ void decode_q4_0(const std::byte* source, float* destination, int64_t n) {
 }
 void encode_q4_0(const float* source, std::byte* destination, int64_t n) {
   scalar::encode_q4_0(source, destination, n);
+}
+void encode_weighted_q4_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  scalar::encode_weighted_q4_0(source, importance, destination, rows, row);
 }
 #else
 void decode_q4_0(const std::byte* source, float* destination, int64_t n) {
@@ -83,6 +93,16 @@ void encode_q4_0(const float* source, std::byte* destination, int64_t n) {
     }
   });
 }
+
+void encode_weighted_q4_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_rows<BlockQ4_0>(false, 15, source, importance, destination, rows, row,
+                                 [](float scale, float, const uint8_t* codes) {
+                                   BlockQ4_0 block = {.d = recast::f16_from_f32(scale)};
+                                   set_codes(codes, block);
+                                   return block;
+                                 });
+}
 #endif
 
 }  // namespace recast::codec::HWY_NAMESPACE
@@ -90,15 +110,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace recast::codec {
-
-namespace {
-
-void set_codes(const uint8_t* codes, BlockQ4_0& block) {
-  for (int i = 0; i < 32; ++i)
-    block.qs[i % 16] |= static_cast<uint8_t>(codes[i] << (i / 16 * 4));
-}
-
-}  // namespace
 
 namespace scalar {
 
@@ -148,6 +159,7 @@ namespace {
 
 HWY_EXPORT(decode_q4_0);
 HWY_EXPORT(encode_q4_0);
+HWY_EXPORT(encode_weighted_q4_0);
 
 void decode(const std::byte* source, float* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q4_0);
@@ -157,6 +169,12 @@ void decode(const std::byte* source, float* destination, int64_t n) {
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q4_0);
   kernel(source, destination, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_weighted_q4_0);
+  kernel(source, importance, destination, rows, row);
 }
 
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
@@ -172,7 +190,7 @@ constinit const Codec q4_0 = {
     .block_bytes = sizeof(BlockQ4_0),
     .decode = decode,
     .encode = encode,
-    .encode_weighted = scalar::encode_weighted_q4_0,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 

@@ -176,7 +176,7 @@ HWY_INLINE SignedFit fit_signed_from(VecF largest, float half, const float* x, c
   VecF lx, l2;
   SignedFit fit = {zero, hn::Div(set(-half), largest)};
   sums_signed<n, exact>(x, w, fit.inverse, half, lx, l2);
-  fit.scale = hn::IfThenElseZero(hn::Ne(l2, zero), hn::Div(lx, l2));
+  fit.scale = hn::IfThenZeroElse(hn::Eq(l2, zero), hn::Div(lx, l2));
   VecF best = hn::Mul(fit.scale, lx);
   for (int t = -9; t <= 9; ++t) {
     if (t == 0) continue;
