@@ -66,6 +66,13 @@ HWY_INLINE VecF larger_magnitude(VecF first, VecF x) {
   return hn::IfThenElse(hn::Gt(hn::Abs(x), hn::Abs(first)), x, first);
 }
 
+// Largest magnitude of n values, a multiple of 16; 0 when all are 0.
+HWY_INLINE float largest_magnitude(const float* x, int n) {
+  VecF largest = hn::Zero(LaneF());
+  for (int i = 0; i < n; i += lanes) largest = hn::Max(largest, hn::Abs(load(x + i)));
+  return hn::GetLane(hn::MaxOfLanes(LaneF(), largest));
+}
+
 // 4 x 4 floats: rows `from` apart become columns.
 HWY_INLINE void transpose_4(const float* in, int64_t from, float* out, int64_t to) {
   const hn::Full128<float> f;

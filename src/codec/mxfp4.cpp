@@ -18,8 +18,9 @@
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
 
+#ifndef RECAST_CODEC_MXFP4_TYPE
+#define RECAST_CODEC_MXFP4_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockMXFP4 {
   uint8_t e;
@@ -28,19 +29,60 @@ struct BlockMXFP4 {
 static_assert(sizeof(BlockMXFP4) == 17);
 
 // 2^(e - 128), subnormals for 0 and 1.
-float scale_of(uint8_t e) {
+inline float scale_of(uint8_t e) {
   return std::bit_cast<float>(e < 2 ? 0x00200000u << e : static_cast<uint32_t>(e - 1) << 23);
 }
 
 // Of a zero block 0. Wraps for magnitudes below 2^-125. The logarithm of a double is right in every
 // C library; that of a float differs between them just below powers of two.
-uint8_t exponent_of(float magnitude) {
+// Elsewhere the exponent field is the floor.
+inline uint8_t exponent_of(float magnitude) {
   if (!(magnitude > 0)) return 0;
+  const uint32_t bits = std::bit_cast<uint32_t>(magnitude);
+  if (bits >= 0x00800000u && (bits & 0x007fffffu) < 0x007fff00u)
+    return static_cast<uint8_t>((bits >> 23) - 2);
   const float logarithm = static_cast<float>(std::log2(static_cast<double>(magnitude)));
   return static_cast<uint8_t>(static_cast<int>(std::floor(logarithm)) + 125);
 }
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/mxfp4.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/fp4-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_mxfp4(const float* x, std::byte* out, int64_t n) {
+  scalar::encode_mxfp4(x, out, n);
+}
+#else
+void encode_mxfp4(const float* x, std::byte* out, int64_t n) {
+  alignas(64) uint8_t codes[32];
+  for (; n > 0; n -= 32, x += 32, out += sizeof(BlockMXFP4)) {
+    BlockMXFP4 block = {.e = exponent_of(largest_magnitude(x, 32))};
+    const float scale = scale_of(block.e);
+    nearest_fp4(x, scale, codes);
+    nearest_fp4(x + 16, scale, codes + 16);
+    for (int j = 0; j < 16; ++j)
+      block.qs[j] = static_cast<uint8_t>(codes[j] | codes[j + 16] << 4);
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -72,6 +114,14 @@ void encode_mxfp4(const float* source, std::byte* destination, int64_t n) {
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_mxfp4);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_mxfp4);
+  kernel(source, destination, n);
+}
+
 // Exponent 255 is a scale of 2^127; products with it can be infinite.
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   float values[32];
@@ -82,6 +132,7 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
       if (!std::isfinite(values[k])) add_nonfinite(false, first_index + i + k, census);
   }
 }
+
 }  // namespace
 
 constinit const Codec mxfp4 = {
@@ -90,8 +141,9 @@ constinit const Codec mxfp4 = {
     .block_elements = 32,
     .block_bytes = sizeof(BlockMXFP4),
     .decode = scalar::decode_mxfp4,
-    .encode = scalar::encode_mxfp4,
+    .encode = encode,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

@@ -18,8 +18,9 @@
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
 
+#ifndef RECAST_CODEC_NVFP4_TYPE
+#define RECAST_CODEC_NVFP4_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockNVFP4 {
   uint8_t scales[4];
@@ -27,15 +28,15 @@ struct BlockNVFP4 {
 };
 static_assert(sizeof(BlockNVFP4) == 36);
 
-float ue4m3_value(uint8_t code) {
-  if (code == 0 || code == 0x7f) return 0;
-  const int exponent = code >> 3 & 15, mantissa = code & 7;
+inline float ue4m3_value(uint8_t code) {
+  const uint32_t exponent = code >> 3 & 15u, mantissa = code & 7u;
+  if (code == 0x7f) return 0;
   if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-9f;
-  return std::ldexp(1 + static_cast<float>(mantissa) / 8, exponent - 7);
+  return std::bit_cast<float>((exponent + 120) << 23 | mantissa << 20);
 }
 
 // Rounds halves up; at most 448.
-uint8_t ue4m3_code(float v) {
+inline uint8_t ue4m3_code(float v) {
   if (!(v > 0)) return 0;
   v = std::min(v, 448.0f);
   const uint32_t bits = std::bit_cast<uint32_t>(v);
@@ -51,7 +52,45 @@ uint8_t ue4m3_code(float v) {
   return static_cast<uint8_t>(static_cast<uint32_t>(exponent) << 3 | mantissa);
 }
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/nvfp4.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/fp4-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_nvfp4(const float* x, std::byte* out, int64_t n) {
+  scalar::encode_nvfp4(x, out, n);
+}
+#else
+void encode_nvfp4(const float* x, std::byte* out, int64_t n) {
+  alignas(64) uint8_t codes[16];
+  for (; n > 0; n -= 64, out += sizeof(BlockNVFP4)) {
+    BlockNVFP4 block;
+    for (int b = 0; b < 4; ++b, x += 16) {
+      block.scales[b] = ue4m3_code(largest_magnitude(x, 16) / 6);
+      nearest_fp4(x, 0.5f * ue4m3_value(block.scales[b]), codes);
+      for (int j = 0; j < 8; ++j)
+        block.qs[8 * b + j] = static_cast<uint8_t>(codes[j] | codes[j + 8] << 4);
+    }
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -89,8 +128,17 @@ void encode_nvfp4(const float* source, std::byte* destination, int64_t n) {
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_nvfp4);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_nvfp4);
+  kernel(source, destination, n);
+}
+
 // The scales have no NaN and no infinity.
 void census(const std::byte*, int64_t, int64_t, FloatCensus&) {}
+
 }  // namespace
 
 constinit const Codec nvfp4 = {
@@ -99,8 +147,9 @@ constinit const Codec nvfp4 = {
     .block_elements = 64,
     .block_bytes = sizeof(BlockNVFP4),
     .decode = scalar::decode_nvfp4,
-    .encode = scalar::encode_nvfp4,
+    .encode = encode,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

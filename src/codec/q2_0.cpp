@@ -17,8 +17,9 @@
 #include "codec/search.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_Q2_0_TYPE
+#define RECAST_CODEC_Q2_0_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockQ2_0 {
   uint16_t d;
@@ -26,7 +27,43 @@ struct BlockQ2_0 {
 };
 static_assert(sizeof(BlockQ2_0) == 18);
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/q2_0.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/rounded_ones-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_q2_0(const float* x, std::byte* out, int64_t n) {
+  scalar::encode_q2_0(x, out, n);
+}
+#else
+void encode_q2_0(const float* x, std::byte* out, int64_t n) {
+  alignas(64) uint8_t codes[64];
+  for (; n > 0; n -= 64, x += 64, out += sizeof(BlockQ2_0)) {
+    BlockQ2_0 block = {.d = f16_from_f32(codes_of_ones(x, 64, 0, codes))};
+    for (int j = 0; j < 16; ++j) {
+      const uint8_t* c = codes + 4 * j;
+      block.qs[j] = static_cast<uint8_t>(c[0] | c[1] << 2 | c[2] << 4 | c[3] << 6);
+    }
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -57,9 +94,18 @@ void encode_q2_0(const float* source, std::byte* destination, int64_t n) {
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_q2_0);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q2_0);
+  kernel(source, destination, n);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 64, sizeof(BlockQ2_0), 64, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec q2_0 = {
@@ -68,8 +114,9 @@ constinit const Codec q2_0 = {
     .block_elements = 64,
     .block_bytes = sizeof(BlockQ2_0),
     .decode = scalar::decode_q2_0,
-    .encode = scalar::encode_q2_0,
+    .encode = encode,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

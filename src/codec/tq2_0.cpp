@@ -15,8 +15,9 @@
 #include "codec/tq.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_TQ2_0_TYPE
+#define RECAST_CODEC_TQ2_0_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockTQ2_0 {
   uint8_t qs[64];
@@ -24,7 +25,7 @@ struct BlockTQ2_0 {
 };
 static_assert(sizeof(BlockTQ2_0) == 66);
 
-void set_codes(const uint8_t* codes, BlockTQ2_0& block) {
+inline void set_codes(const uint8_t* codes, BlockTQ2_0& block) {
   for (int h = 0; h < 2; ++h)
     for (int l = 0; l < 32; ++l) {
       const uint8_t* c = codes + 128 * h + l;
@@ -33,7 +34,40 @@ void set_codes(const uint8_t* codes, BlockTQ2_0& block) {
     }
 }
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/tq2_0.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/rounded_ones-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_tq2_0(const float* x, std::byte* out, int64_t n) {
+  scalar::encode_tq2_0(x, out, n);
+}
+#else
+void encode_tq2_0(const float* x, std::byte* out, int64_t n) {
+  alignas(64) uint8_t codes[256];
+  for (; n > 0; n -= 256, x += 256, out += sizeof(BlockTQ2_0)) {
+    BlockTQ2_0 block = {.d = f16_from_f32(codes_of_ones(x, 256, 1, codes))};
+    set_codes(codes, block);
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -62,10 +96,19 @@ void encode_tq2_0(const float* source, std::byte* destination, int64_t n) {
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_tq2_0);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_tq2_0);
+  kernel(source, destination, n);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockTQ2_0), 256, {offsetof(BlockTQ2_0, d)}, first_index,
                census);
 }
+
 }  // namespace
 
 constinit const Codec tq2_0 = {
@@ -74,8 +117,9 @@ constinit const Codec tq2_0 = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockTQ2_0),
     .decode = scalar::decode_tq2_0,
-    .encode = scalar::encode_tq2_0,
+    .encode = encode,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif
