@@ -36,7 +36,7 @@ uint16_t d_of(const BlockIQ1_M& block) {
 }
 
 // What the search leaves for the 256 values, and their weights.
-struct Fitted {
+struct FittedIQ1_M {
   uint16_t keys[32] = {};
   bool down[32] = {};
   float scales[16] = {};
@@ -46,7 +46,7 @@ struct Fitted {
 const float* table_of(bool down) { return down ? iq::shift_down : iq::shift_up; }
 
 // One more fit of d over all values, with the codes of the scales.
-float fit_block(const float* x, const Fitted& fitted, const int* codes, float d) {
+float fit_block(const float* x, const FittedIQ1_M& fitted, const int* codes, float d) {
   float qx = 0, q2 = 0;
   for (int i = 0; i < 256; ++i) {
     const int h = i / 8;
@@ -58,7 +58,7 @@ float fit_block(const float* x, const Fitted& fitted, const int* codes, float d)
   return q2 > 0 ? qx / q2 : d;
 }
 
-void store(const float* x, const Fitted& fitted, std::byte* out) {
+void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
   BlockIQ1_M block = {};
   for (int h = 0; h < 32; ++h) {
     const int id = iq::iq1s_grid().id(fitted.keys[h]);
@@ -152,7 +152,7 @@ float fit_sub_block(const float* x, const float* w, uint16_t* keys, bool* down) 
 }
 
 void encode_block(const float* x, const float* importance, std::byte* out) {
-  Fitted fitted;
+  FittedIQ1_M fitted;
   if (importance) {
     weigh(x, importance, 2 * sum_of_squares(x, 256) / 256, 256, fitted.w);
   } else {

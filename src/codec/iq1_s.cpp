@@ -30,13 +30,13 @@ struct BlockIQ1_S {
 static_assert(sizeof(BlockIQ1_S) == 50);
 
 // What the search leaves for the 256 values.
-struct Fitted {
+struct FittedIQ1_S {
   uint16_t keys[32] = {};
   bool down[8] = {};
   float scales[8] = {};
 };
 
-void store(const Fitted& fitted, std::byte* out) {
+void store(const FittedIQ1_S& fitted, std::byte* out) {
   BlockIQ1_S block = {};
   for (int h = 0; h < 32; ++h) {
     const int id = iq::iq1s_grid().id(fitted.keys[h]);
@@ -135,7 +135,7 @@ void encode_weighted_iq1_s(const float* source, const float* importance, std::by
   float w[32];
   for (int64_t i = 0; i < rows * row; i += 256, destination += sizeof(BlockIQ1_S)) {
     const float sigma2 = 2 * sum_of_squares(source + i, 256) / 256;
-    Fitted fitted;
+    FittedIQ1_S fitted;
     for (int b = 0; b < 8; ++b) {
       const int64_t at = i + 32 * b;
       weigh(source + at, importance + at % row, sigma2, 32, w);

@@ -18,8 +18,9 @@
 #include "codec/scalar.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ2_S_TYPE
+#define RECAST_CODEC_IQ2_S_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ2_S {
   uint16_t d;
@@ -50,14 +51,30 @@ struct IQ2_S {
   }
 };
 
-void write_group(float scale, uint32_t key, uint32_t signs, float* destination) {
-  for (int i = 0; i < 8; ++i) {
-    const float value = scale * iq::iq2_values[key >> (2 * i) & 3];
-    destination[i] = signs >> i & 1 ? -value : value;
-  }
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq2_s.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq23-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+void encode_iq2_s(const float* x, const float* importance, std::byte* out, int64_t n,
+                  int64_t row) {
+  encode_iq23<IQ2_S>(x, importance, out, n, row);
 }
 
-}  // namespace
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -70,7 +87,7 @@ void decode_iq2_s(const std::byte* source, float* destination, int64_t n) {
       const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
       const float scale = d * (0.5f + static_cast<float>(code)) * 0.25f;
       const int id = block.ids[h] | (block.qh[h / 4] >> (h % 4 * 2) & 3) << 8;
-      write_group(scale, iq::iq2s_keys[id], block.signs[h], destination + 8 * h);
+      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2s_keys[id], block.signs[h], destination + 8 * h);
     }
   }
 }
@@ -87,9 +104,24 @@ void encode_weighted_iq2_s(const float* source, const float* importance, std::by
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq2_s);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq2_s);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq2_s);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ2_S), 256, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq2_s = {
@@ -98,9 +130,10 @@ constinit const Codec iq2_s = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ2_S),
     .decode = scalar::decode_iq2_s,
-    .encode = scalar::encode_iq2_s,
-    .encode_weighted = scalar::encode_weighted_iq2_s,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

@@ -17,8 +17,9 @@
 #include "codec/scalar.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ2_XS_TYPE
+#define RECAST_CODEC_IQ2_XS_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ2_XS {
   uint16_t d;
@@ -44,14 +45,30 @@ struct IQ2_XS {
   }
 };
 
-void write_group(float scale, uint32_t key, uint32_t signs, float* destination) {
-  for (int i = 0; i < 8; ++i) {
-    const float value = scale * iq::iq2_values[key >> (2 * i) & 3];
-    destination[i] = signs >> i & 1 ? -value : value;
-  }
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq2_xs.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq23-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+void encode_iq2_xs(const float* x, const float* importance, std::byte* out, int64_t n,
+                   int64_t row) {
+  encode_iq23<IQ2_XS>(x, importance, out, n, row);
 }
 
-}  // namespace
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -63,7 +80,7 @@ void decode_iq2_xs(const std::byte* source, float* destination, int64_t n) {
     for (int h = 0; h < 32; ++h) {
       const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
       const float scale = d * (0.5f + static_cast<float>(code)) * 0.25f;
-      write_group(scale, iq::iq2xs_keys[block.qs[h] & 511], iq::even_signs(block.qs[h] >> 9),
+      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2xs_keys[block.qs[h] & 511], iq::even_signs(block.qs[h] >> 9),
                   destination + 8 * h);
     }
   }
@@ -77,9 +94,19 @@ void encode_weighted_iq2_xs(const float* source, const float* importance, std::b
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq2_xs);
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq2_xs);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ2_XS), 256, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq2_xs = {
@@ -88,8 +115,9 @@ constinit const Codec iq2_xs = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ2_XS),
     .decode = scalar::decode_iq2_xs,
-    .encode_weighted = scalar::encode_weighted_iq2_xs,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

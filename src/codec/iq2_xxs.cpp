@@ -17,8 +17,9 @@
 #include "codec/scalar.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ2_XXS_TYPE
+#define RECAST_CODEC_IQ2_XXS_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ2_XXS {
   uint16_t d;
@@ -47,14 +48,30 @@ struct IQ2_XXS {
   }
 };
 
-void write_group(float scale, uint32_t key, uint32_t signs, float* destination) {
-  for (int i = 0; i < 8; ++i) {
-    const float value = scale * iq::iq2_values[key >> (2 * i) & 3];
-    destination[i] = signs >> i & 1 ? -value : value;
-  }
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq2_xxs.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq23-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+void encode_iq2_xxs(const float* x, const float* importance, std::byte* out, int64_t n,
+                    int64_t row) {
+  encode_iq23<IQ2_XXS>(x, importance, out, n, row);
 }
 
-}  // namespace
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -67,7 +84,7 @@ void decode_iq2_xxs(const std::byte* source, float* destination, int64_t n) {
       uint32_t signs;
       std::memcpy(&signs, block.qs + h / 4 * 8 + 4, sizeof signs);
       const float scale = d * (0.5f + static_cast<float>(signs >> 28)) * 0.25f;
-      write_group(scale, iq::iq2xxs_keys[block.qs[h / 4 * 8 + h % 4]],
+      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2xxs_keys[block.qs[h / 4 * 8 + h % 4]],
                   iq::even_signs(signs >> (7 * (h % 4)) & 127), destination + 8 * h);
     }
   }
@@ -81,9 +98,19 @@ void encode_weighted_iq2_xxs(const float* source, const float* importance, std::
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq2_xxs);
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq2_xxs);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ2_XXS), 256, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq2_xxs = {
@@ -92,8 +119,9 @@ constinit const Codec iq2_xxs = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ2_XXS),
     .decode = scalar::decode_iq2_xxs,
-    .encode_weighted = scalar::encode_weighted_iq2_xxs,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

@@ -20,8 +20,9 @@
 #include "codec/scalar.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ3_S_TYPE
+#define RECAST_CODEC_IQ3_S_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ3_S {
   uint16_t d;
@@ -53,14 +54,30 @@ struct IQ3_S {
   }
 };
 
-void write_group(float scale, uint32_t key, uint32_t signs, float* destination) {
-  for (int i = 0; i < 4; ++i) {
-    const float value = scale * iq::scalar::odd[key >> (3 * i) & 7];
-    destination[i] = signs >> i & 1 ? -value : value;
-  }
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq3_s.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq23-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+void encode_iq3_s(const float* x, const float* importance, std::byte* out, int64_t n,
+                  int64_t row) {
+  encode_iq23<IQ3_S>(x, importance, out, n, row);
 }
 
-}  // namespace
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -73,7 +90,7 @@ void decode_iq3_s(const std::byte* source, float* destination, int64_t n) {
       const int code = block.scales[q / 16] >> (q / 8 % 2 * 4) & 15;
       const float scale = d * static_cast<float>(1 + 2 * code);
       const int id = block.ids[q] | (block.qh[q / 8] >> (q % 8) & 1) << 8;
-      write_group(scale, iq::iq3s_keys[id],
+      iq::write_group<4, 3>(scale, iq::scalar::odd, iq::iq3s_keys[id],
                   static_cast<uint32_t>(block.signs[q / 2] >> (q % 2 * 4)), destination + 4 * q);
     }
   }
@@ -91,9 +108,24 @@ void encode_weighted_iq3_s(const float* source, const float* importance, std::by
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq3_s);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq3_s);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq3_s);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ3_S), 256, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq3_s = {
@@ -102,9 +134,10 @@ constinit const Codec iq3_s = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ3_S),
     .decode = scalar::decode_iq3_s,
-    .encode = scalar::encode_iq3_s,
-    .encode_weighted = scalar::encode_weighted_iq3_s,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

@@ -17,8 +17,9 @@
 #include "codec/scalar.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ3_XXS_TYPE
+#define RECAST_CODEC_IQ3_XXS_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ3_XXS {
   uint16_t d;
@@ -47,14 +48,30 @@ struct IQ3_XXS {
   }
 };
 
-void write_group(float scale, uint32_t key, uint32_t signs, float* destination) {
-  for (int i = 0; i < 4; ++i) {
-    const float value = scale * iq::iq3_values[key >> (3 * i) & 7];
-    destination[i] = signs >> i & 1 ? -value : value;
-  }
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq3_xxs.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq23-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+void encode_iq3_xxs(const float* x, const float* importance, std::byte* out, int64_t n,
+                    int64_t row) {
+  encode_iq23<IQ3_XXS>(x, importance, out, n, row);
 }
 
-}  // namespace
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 
@@ -69,7 +86,7 @@ void decode_iq3_xxs(const std::byte* source, float* destination, int64_t n) {
       const float scale = d * (0.5f + static_cast<float>(signs >> 28)) * 0.5f;
       const uint32_t eight = iq::even_signs(signs >> (7 * (h % 4)) & 127);
       for (int k = 0; k < 2; ++k)
-        write_group(scale, iq::iq3xxs_keys[block.ids[2 * h + k]], eight >> (4 * k),
+        iq::write_group<4, 3>(scale, iq::iq3_values, iq::iq3xxs_keys[block.ids[2 * h + k]], eight >> (4 * k),
                     destination + 8 * h + 4 * k);
     }
   }
@@ -87,9 +104,24 @@ void encode_weighted_iq3_xxs(const float* source, const float* importance, std::
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq3_xxs);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq3_xxs);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq3_xxs);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ3_XXS), 256, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq3_xxs = {
@@ -98,9 +130,10 @@ constinit const Codec iq3_xxs = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ3_XXS),
     .decode = scalar::decode_iq3_xxs,
-    .encode = scalar::encode_iq3_xxs,
-    .encode_weighted = scalar::encode_weighted_iq3_xxs,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

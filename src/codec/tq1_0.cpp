@@ -29,13 +29,13 @@ struct BlockTQ1_0 {
 static_assert(sizeof(BlockTQ1_0) == 54);
 
 // Bytes that interleave their digits: `bytes` bytes of `digits` digits, the first weight of each.
-struct Run {
+struct DigitRun {
   int first_byte, bytes, digits, first_weight;
 };
-constexpr Run runs[] = {{0, 32, 5, 0}, {32, 16, 5, 160}, {48, 4, 4, 240}};
+constexpr DigitRun digit_runs[] = {{0, 32, 5, 0}, {32, 16, 5, 160}, {48, 4, 4, 240}};
 
 inline void set_codes(const uint8_t* codes, BlockTQ1_0& block) {
-  for (const Run& run : runs)
+  for (const DigitRun& run : digit_runs)
     for (int m = 0; m < run.bytes; ++m) {
       int v = 0;
       for (int n = 0; n < 5; ++n)
@@ -86,7 +86,7 @@ void decode_tq1_0(const std::byte* source, float* destination, int64_t n) {
     BlockTQ1_0 block;
     std::memcpy(&block, source, sizeof block);
     const float d = f32_from_f16(block.d);
-    for (const Run& run : runs)
+    for (const DigitRun& run : digit_runs)
       for (int m = 0; m < run.bytes; ++m) {
         int fraction = block.digits[run.first_byte + m];
         for (int k = 0; k < run.digits; ++k, fraction = fraction * 3 & 255)
