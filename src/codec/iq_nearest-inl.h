@@ -7,6 +7,7 @@
 #define RECAST_CODEC_IQ_NEAREST_INL_H
 #endif
 
+#include <bit>
 #include <cfloat>
 
 #include "codec/iq_grid.h"
@@ -32,10 +33,7 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
     const VecF t = hn::Sub(levels, set(y[i * distance]));
     errors[i] = hn::Mul(hn::Mul(set(v[i * distance]), t), t);
   }
-  const int count = static_cast<int>(list.size());
-  VecF least = set(FLT_MAX);
-  VecI place = hn::Zero(i32);
-  for (int first = 0; first < count; first += 16) {
+  const auto sums_of = [&](int first) HWY_ATTR {
     const VecI keys = hn::PromoteTo(
         i32, hn::LoadU(hn::Rebind<uint16_t, LaneI>(), list.data() + first));
     VecF sum = VecF{_mm512_permutexvar_ps(keys.raw, errors[0].raw)};
@@ -43,15 +41,25 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
       const VecI shifted = VecI{_mm512_srli_epi32(keys.raw, bits * i)};
       sum = hn::Add(sum, VecF{_mm512_permutexvar_ps(shifted.raw, errors[i].raw)});
     }
-    const VecI index = hn::Iota(i32, first);
-    const auto nearer = hn::And(hn::Lt(sum, least),
-                                hn::RebindMask(f, hn::Lt(index, hn::Set(i32, count))));
-    least = hn::IfThenElse(nearer, sum, least);
-    place = hn::IfThenElse(hn::RebindMask(i32, nearer), index, place);
+    return sum;
+  };
+  const int count = static_cast<int>(list.size());
+  const auto first_equal = [](VecF a, VecF b) HWY_ATTR {
+    return std::countr_zero(static_cast<uint32_t>(_mm512_cmpeq_ps_mask(a.raw, b.raw)) | 1u << 16);
+  };
+  VecF least = set(FLT_MAX);
+  int place = 0;
+  for (int first = 0; first < count; first += 16) {
+    const auto inside = hn::FirstN(f, static_cast<size_t>(count - first));
+    const VecF sum = hn::IfThenElse(inside, sums_of(first), set(FLT_MAX));
+    const VecF chunk = hn::MinOfLanes(f, sum);
+    if (first > 0 && hn::AllFalse(f, hn::Lt(sum, least))) continue;
+    const int lane = first_equal(sum, chunk);
+    if (lane == 16 || !(hn::GetLane(chunk) < FLT_MAX)) continue;  // not a number, or too large
+    least = chunk;
+    place = first + lane;
   }
-  const auto equal = hn::RebindMask(i32, hn::Eq(least, hn::MinOfLanes(f, least)));
-  const VecI first = hn::MinOfLanes(i32, hn::IfThenElse(equal, place, hn::Set(i32, count)));
-  return list[static_cast<size_t>(hn::GetLane(first))];
+  return list[static_cast<size_t>(place)];
 }
 #else
 template <int group, int bits>
