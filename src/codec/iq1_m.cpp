@@ -19,8 +19,9 @@
 #include "codec/scalar.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ1_M_TYPE
+#define RECAST_CODEC_IQ1_M_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ1_M {
   uint8_t ids[32];
@@ -29,7 +30,7 @@ struct BlockIQ1_M {
 };
 static_assert(sizeof(BlockIQ1_M) == 56);
 
-uint16_t d_of(const BlockIQ1_M& block) {
+inline uint16_t d_of(const BlockIQ1_M& block) {
   int d = 0;
   for (int k = 0; k < 4; ++k) d |= block.scales[k] >> 12 << (4 * k);
   return static_cast<uint16_t>(d);
@@ -43,10 +44,10 @@ struct FittedIQ1_M {
   float w[256];
 };
 
-const float* table_of(bool down) { return down ? iq::shift_down : iq::shift_up; }
+inline const float* table_of(bool down) { return down ? iq::shift_down : iq::shift_up; }
 
 // One more fit of d over all values, with the codes of the scales.
-float fit_block(const float* x, const FittedIQ1_M& fitted, const int* codes, float d) {
+inline float fit_block(const float* x, const FittedIQ1_M& fitted, const int* codes, float d) {
   float qx = 0, q2 = 0;
   for (int i = 0; i < 256; ++i) {
     const int h = i / 8;
@@ -58,7 +59,7 @@ float fit_block(const float* x, const FittedIQ1_M& fitted, const int* codes, flo
   return q2 > 0 ? qx / q2 : d;
 }
 
-void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
+inline void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
   BlockIQ1_M block = {};
   for (int h = 0; h < 32; ++h) {
     const int id = iq::iq1s_grid().id(fitted.keys[h]);
@@ -84,7 +85,124 @@ void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
   std::memcpy(out, &block, sizeof block);
 }
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq1_m.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq1-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64_t n,
+                  int64_t row) {
+  if (importance)
+    scalar::encode_weighted_iq1_m(x, importance, out, n / row, row);
+  else
+    scalar::encode_iq1_m(x, out, n);
+}
+#else
+struct CutIQ1_M {
+  int first = 0, second = 0, shifts = 0;  // bit 0: second half down, bit 1: first half down
+  iq::scalar::Best best;
+};
+
+// Sums over the sorted values that lie in one half.
+struct HalfSumsIQ1_M {
+  alignas(64) float x[32] = {}, w[32] = {};
+};
+
+// The four quotients of first cut `a` and the second cuts from `b` on.
+HWY_INLINE void quotients_iq1_m(const HalfSumsIQ1_M (&sums)[2], int a, int b, VecF (&qx)[4],
+                                VecF (&q2)[4]) {
+  VecF half_x[2][2], half_w[2][2];  // by shift and half
+  for (int s = 0; s < 2; ++s)
+    for (int h = 0; h < 2; ++h) {
+      const float* t = s ? iq::shift_down : iq::shift_up;
+      half_x[s][h] = hn::Sub(set(sums[h].x[16] * t[2]),
+                             hn::Add(set(sums[h].x[a]), load(sums[h].x + b)));
+      const float before = sums[h].w[16] * t[2] * t[2] + sums[h].w[a] * (t[0] * t[0] - t[1] * t[1]);
+      half_w[s][h] = hn::Add(set(before),
+                             hn::Mul(load(sums[h].w + b), set(t[1] * t[1] - t[2] * t[2])));
+    }
+  for (int k = 0; k < 4; ++k) {
+    qx[k] = hn::Add(half_x[k / 2][0], half_x[k % 2][1]);
+    q2[k] = hn::Add(half_w[k / 2][0], half_w[k % 2][1]);
+  }
+}
+
+HWY_INLINE CutIQ1_M find_cut_iq1_m(const float* x, const float* w, const int* order) {
+  HalfSumsIQ1_M sums[2];
+  for (int j = 0; j < 16; ++j)
+    for (int h = 0; h < 2; ++h) {
+      const bool inside = order[j] / 8 == h;
+      sums[h].x[j + 1] = inside ? sums[h].x[j] + w[order[j]] * x[order[j]] : sums[h].x[j];
+      sums[h].w[j + 1] = inside ? sums[h].w[j] + w[order[j]] : sums[h].w[j];
+    }
+  CutIQ1_M cut;
+  VecF qx[4], q2[4];
+  const auto offer = [&](int a, int b, uint32_t valid) HWY_ATTR {
+    quotients_iq1_m(sums, a, b, qx, q2);
+    take_best(qx, q2, valid, cut.best, [&](int lane, int kind) {
+      cut.first = a;
+      cut.second = b + lane;
+      cut.shifts = kind;
+    });
+  };
+  offer(0, 0, 1);
+  for (int a = 0; a <= 16; ++a)
+    for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 16; b += lanes) {
+      uint32_t valid = static_cast<uint32_t>((uint64_t{1} << std::min(lanes, 17 - b)) - 1);
+      if (b < a) valid &= ~0u << (a - b);
+      offer(a, b, valid);
+    }
+  return cut;
+}
+
+HWY_INLINE float fit_iq1_m(const float* x, const float* w, uint16_t* keys, bool* down) {
+  if (largest_magnitude(x, 16) < 1e-7f) return 0;
+  int order[16];
+  sort_values<16>(x, order);
+  const CutIQ1_M cut = find_cut_iq1_m(x, w, order);
+  if (!cut.best.found) return 0;
+  const bool flip = cut.best.scale < 0;
+  uint8_t levels[16];
+  levels_of_cut(order, 16, cut.first, cut.second, flip, levels);
+  const int shifts = flip ? 3 - cut.shifts : cut.shifts;
+  down[0] = shifts & 2;
+  down[1] = shifts & 1;
+  return settle_groups(x, w, 2, levels, down, flip ? -cut.best.scale : cut.best.scale, keys);
+}
+
+void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64_t n,
+                  int64_t row) {
+  float sums[4] = {};
+  for (int64_t i = 0; i < n; i += 256, out += sizeof(BlockIQ1_M)) {
+    const int64_t block = i / 256 % 4;
+    if (importance && block == 0)
+      sums_of_squares(x + i, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
+    FittedIQ1_M fitted;
+    weigh_iq1(x + i, importance ? importance + i % row : nullptr, 2 * sums[block] / 256, 256,
+              fitted.w);
+    for (int c = 0; c < 16; ++c)
+      fitted.scales[c] = fit_iq1_m(x + i + 16 * c, fitted.w + 16 * c, fitted.keys + 2 * c,
+                                   fitted.down + 2 * c);
+    store(x + i, fitted, out);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 namespace {
@@ -196,6 +314,20 @@ void encode_weighted_iq1_m(const float* source, const float* importance, std::by
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq1_m);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq1_m);
+  kernel(source, nullptr, destination, n, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq1_m);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   for (int64_t i = 0; i < n; i += 256, source += sizeof(BlockIQ1_M)) {
     BlockIQ1_M block;
@@ -204,6 +336,7 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
     if ((d & 0x7c00u) == 0x7c00u) add_nonfinite((d & 0x3ffu) != 0, first_index + i, census);
   }
 }
+
 }  // namespace
 
 constinit const Codec iq1_m = {
@@ -212,9 +345,10 @@ constinit const Codec iq1_m = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ1_M),
     .decode = scalar::decode_iq1_m,
-    .encode = scalar::encode_iq1_m,
-    .encode_weighted = scalar::encode_weighted_iq1_m,
+    .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif

@@ -19,8 +19,9 @@
 #include "codec/scalar.h"
 #include "tensor/float16.h"
 
+#ifndef RECAST_CODEC_IQ1_S_TYPE
+#define RECAST_CODEC_IQ1_S_TYPE
 namespace recast::codec {
-namespace {
 
 struct BlockIQ1_S {
   uint16_t d;
@@ -36,7 +37,7 @@ struct FittedIQ1_S {
   float scales[8] = {};
 };
 
-void store(const FittedIQ1_S& fitted, std::byte* out) {
+inline void store(const FittedIQ1_S& fitted, std::byte* out) {
   BlockIQ1_S block = {};
   for (int h = 0; h < 32; ++h) {
     const int id = iq::iq1s_grid().id(fitted.keys[h]);
@@ -57,7 +58,105 @@ void store(const FittedIQ1_S& fitted, std::byte* out) {
   std::memcpy(out, &block, sizeof block);
 }
 
-}  // namespace
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq1_s.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq1-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64_t n,
+                  int64_t row) {
+  scalar::encode_weighted_iq1_s(x, importance, out, n / row, row);
+}
+#else
+struct CutIQ1_S {
+  int first = 0, second = 0;
+  bool down = false;
+  iq::scalar::Best best;
+};
+
+// All cuts of 32 sorted values, 16 second cuts at once.
+HWY_INLINE CutIQ1_S find_cut_iq1_s(const float* x, const float* w, const int* order) {
+  alignas(64) float sum_x[48] = {}, sum_w[48] = {};
+  for (int j = 0; j < 32; ++j) {
+    sum_x[j + 1] = sum_x[j] + w[order[j]] * x[order[j]];
+    sum_w[j + 1] = sum_w[j] + w[order[j]];
+  }
+  CutIQ1_S cut;
+  for (int a = 0; a <= 32; ++a)
+    for (int b = a / lanes * lanes; b <= 32; b += lanes) {
+      VecF qx[2], q2[2];
+      const VecF middle_x = hn::Sub(load(sum_x + b), set(sum_x[a]));
+      const VecF middle_w = hn::Sub(load(sum_w + b), set(sum_w[a]));
+      const VecF upper_x = hn::Sub(set(sum_x[32]), load(sum_x + b));
+      const VecF upper_w = hn::Sub(set(sum_w[32]), load(sum_w + b));
+      for (int k = 0; k < 2; ++k) {
+        const float* t = k ? iq::shift_down : iq::shift_up;
+        const float low_x = (sum_x[a] - sum_x[0]) * t[0];
+        const float low_w = (sum_w[a] - sum_w[0]) * t[0] * t[0];
+        qx[k] = hn::Add(hn::Add(set(low_x), hn::Mul(middle_x, set(t[1]))),
+                        hn::Mul(upper_x, set(t[2])));
+        q2[k] = hn::Add(
+            hn::Add(set(low_w), hn::Mul(hn::Mul(middle_w, set(t[1])), set(t[1]))),
+            hn::Mul(hn::Mul(upper_w, set(t[2])), set(t[2])));
+      }
+      uint32_t valid = (1u << std::min(lanes, 33 - b)) - 1;
+      if (b < a) valid &= ~0u << (a - b);
+      take_best(qx, q2, valid, cut.best, [&](int lane, int kind) {
+        cut.first = a;
+        cut.second = b + lane;
+        cut.down = kind == 1;
+      });
+    }
+  return cut;
+}
+
+HWY_INLINE float fit_iq1_s(const float* x, const float* w, uint16_t* keys, bool& down) {
+  if (largest_magnitude(x, 32) < 1e-12f) return 0;
+  int order[32];
+  sort_values<32>(x, order);
+  const CutIQ1_S cut = find_cut_iq1_s(x, w, order);
+  if (!cut.best.found) return 0;
+  const bool flip = cut.best.scale < 0;
+  uint8_t levels[32];
+  levels_of_cut(order, 32, cut.first, cut.second, flip, levels);
+  down = cut.down != flip;
+  const bool tables[4] = {down, down, down, down};
+  return settle_groups(x, w, 4, levels, tables, flip ? -cut.best.scale : cut.best.scale, keys);
+}
+
+void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64_t n,
+                  int64_t row) {
+  alignas(64) float w[32];
+  float sums[4] = {};
+  for (int64_t i = 0; i < n; i += 256, out += sizeof(BlockIQ1_S)) {
+    const int64_t block = i / 256 % 4;
+    if (block == 0) sums_of_squares(x + i, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
+    FittedIQ1_S fitted;
+    for (int b = 0; b < 8; ++b) {
+      const int64_t at = i + 32 * b;
+      weigh_iq1(x + at, importance + at % row, 2 * sums[block] / 256, 32, w);
+      fitted.scales[b] = fit_iq1_s(x + at, w, fitted.keys + 4 * b, fitted.down[b]);
+    }
+    store(fitted, out);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
 
 namespace scalar {
 namespace {
@@ -148,9 +247,19 @@ void encode_weighted_iq1_s(const float* source, const float* importance, std::by
 }  // namespace scalar
 
 namespace {
+
+HWY_EXPORT(encode_iq1_s);
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq1_s);
+  kernel(source, importance, destination, rows * row, row);
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ1_S), 256, {0}, first_index, census);
 }
+
 }  // namespace
 
 constinit const Codec iq1_s = {
@@ -159,8 +268,9 @@ constinit const Codec iq1_s = {
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ1_S),
     .decode = scalar::decode_iq1_s,
-    .encode_weighted = scalar::encode_weighted_iq1_s,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 
 }  // namespace recast::codec
+#endif
