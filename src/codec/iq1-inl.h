@@ -43,35 +43,97 @@ HWY_INLINE void sort_values(const float* x, int* order) {
   }
 }
 
-// Offers `kinds` quotients of each lane of `valid` to `best`, lane by lane and kind by kind as the
-// definition does; calls taken(lane, kind) for each that is better than all before.
-template <int kinds, class Taken>
-HWY_INLINE void take_best(const VecF (&qx)[kinds], const VecF (&q2)[kinds], uint32_t valid,
-                          iq::scalar::Best& best, const Taken& taken) {
-  int last_lane = -1, last_kind = 0;
-  VecF squares[kinds];
-  for (int k = 0; k < kinds; ++k) squares[k] = hn::Mul(qx[k], qx[k]);
-  for (;;) {
-    const VecF score = set(best.score);
-    int lane = 32, kind = 0;
-    for (int k = 0; k < kinds; ++k) {
-      const MaskF better = hn::And(hn::Gt(q2[k], hn::Zero(LaneF())),
-                                   hn::Gt(squares[k], hn::Mul(score, q2[k])));
-      const int first = last_lane + (k > last_kind || last_lane < 0 ? 0 : 1);
-      const uint32_t left = last_lane < 0 ? valid : valid & (~0u << first);
-      const int found = std::countr_zero(bits_of(better) & left);
-      if (found >= lane) continue;
-      lane = found;
-      kind = k;
-    }
-    if (lane == 32) return;
-    alignas(64) float all_qx[lanes], all_q2[lanes];
-    store(qx[kind], all_qx);
-    store(q2[kind], all_q2);
-    if (best.take(all_qx[lane], all_q2[lane])) taken(lane, kind);
-    last_lane = lane;
-    last_kind = kind;
+// The sums of a search must neither overflow nor vanish for CutOffers to reason
+// with ratios: whether each is 0 or lies in the middle of the range of f32.
+HWY_INLINE bool moderate(const float* w, int n) {
+  MaskF all = hn::Eq(set(0), set(0));
+  for (int i = 0; i < n; i += lanes) {
+    const VecF v = load(w + i);
+    all = hn::And(all, hn::Or(hn::Eq(v, set(0)), hn::And(hn::Ge(v, set(1e-25f)),
+                                                         hn::Le(v, set(1e25f)))));
   }
+  return hn::AllTrue(LaneF(), all);
+}
+
+// Every cut with `kinds` quotients qx / q2, in the order of the definition, which takes one after
+// the other whenever qx * qx > score * q2. Only those whose ratio qx * qx / q2 lies near the largest
+// can decide: among at most 32 of them within 2e-4 there is a gap far wider than rounding, the first
+// above it is taken whatever was before, and none below it is taken afterwards.
+template <int kinds, int capacity>
+struct CutOffers {
+  alignas(64) float qx[capacity][kinds][lanes], q2[capacity][kinds][lanes];
+  int first[capacity], second[capacity];  // cuts of lane 0
+  int steps = 0;
+  alignas(64) float largest[lanes] = {};  // about
+
+  HWY_INLINE void add(int a, int b, MaskF valid, const VecF (&x)[kinds], const VecF (&w)[kinds]) {
+    const LaneF f;
+    VecF highest = hn::Load(f, largest);
+    for (int k = 0; k < kinds; ++k) {
+      const MaskF usable = hn::And(valid, hn::Gt(w[k], hn::Zero(f)));
+      hn::Store(hn::IfThenElseZero(usable, x[k]), f, qx[steps][k]);
+      hn::Store(hn::IfThenElseZero(usable, w[k]), f, q2[steps][k]);
+#if HWY_TARGET <= HWY_AVX3
+      const VecF ratio = hn::Mul(hn::Mul(x[k], x[k]), VecF{_mm512_rcp14_ps(w[k].raw)});
+#else
+      const VecF ratio = hn::Div(hn::Mul(x[k], x[k]), w[k]);
+#endif
+      highest = hn::Max(highest, hn::IfThenElseZero(usable, ratio));
+    }
+    hn::Store(highest, f, largest);
+    first[steps] = a;
+    second[steps++] = b;
+  }
+
+  struct Chosen {
+    iq::scalar::Best best;
+    int first = 0, second = 0, kind = 0;
+  };
+
+  HWY_INLINE void offer(int step, int lane, int kind, Chosen& chosen) const {
+    if (!chosen.best.take(qx[step][kind][lane], q2[step][kind][lane])) return;
+    chosen.first = first[step];
+    chosen.second = second[step] + lane;
+    chosen.kind = kind;
+  }
+
+  HWY_INLINE Chosen choose(bool regular) const {
+    const LaneF f;
+    Chosen chosen;
+    const float top = hn::GetLane(hn::MaxOfLanes(f, hn::Load(f, largest)));
+    int near = regular && top > 1e-20f && top < 1e20f ? 0 : 33;
+    const VecF threshold = set(top * 0.9998f);
+    for (int s = 0; s < steps && near <= 32; ++s) {
+      uint32_t bits[kinds], any = 0;
+      for (int k = 0; k < kinds; ++k) {
+        const VecF x = hn::Load(f, qx[s][k]);
+        bits[k] = bits_of(hn::Gt(hn::Mul(x, x), hn::Mul(threshold, hn::Load(f, q2[s][k]))));
+        any |= bits[k];
+      }
+      for (; any; any &= any - 1) {
+        const int lane = std::countr_zero(any);
+        for (int k = 0; k < kinds; ++k) {
+          if (!(bits[k] >> lane & 1)) continue;
+          ++near;
+          offer(s, lane, k, chosen);
+        }
+      }
+    }
+    if (near > 0 && near <= 32) return chosen;
+    chosen = {};
+    for (int s = 0; s < steps; ++s)
+      for (int lane = 0; lane < lanes; ++lane)
+        for (int k = 0; k < kinds; ++k) offer(s, lane, k, chosen);
+    return chosen;
+  }
+};
+
+// Lanes b, b + 1 ... that lie in low ... high.
+HWY_INLINE MaskF within(int b, int low, int high) {
+  const LaneI i32;
+  const VecI at = hn::Iota(i32, b);
+  return hn::RebindMask(LaneF(), hn::And(hn::Gt(at, hn::Set(i32, low - 1)),
+                                         hn::Lt(at, hn::Set(i32, high + 1))));
 }
 
 alignas(64) inline constexpr float shift_up_repeated[16] = {

@@ -108,10 +108,7 @@ void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64
     scalar::encode_iq1_m(x, out, n);
 }
 #else
-struct CutIQ1_M {
-  int first = 0, second = 0, shifts = 0;  // bit 0: second half down, bit 1: first half down
-  iq::scalar::Best best;
-};
+using OffersIQ1_M = CutOffers<4, 17 * 17 / lanes + 1>;
 
 // Sums over the sorted values that lie in one half.
 struct HalfSumsIQ1_M {
@@ -137,7 +134,7 @@ HWY_INLINE void quotients_iq1_m(const HalfSumsIQ1_M (&sums)[2], int a, int b, Ve
   }
 }
 
-HWY_INLINE CutIQ1_M find_cut_iq1_m(const float* x, const float* w, const int* order) {
+HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const float* x, const float* w, const int* order) {
   HalfSumsIQ1_M sums[2];
   for (int j = 0; j < 16; ++j)
     for (int h = 0; h < 2; ++h) {
@@ -145,36 +142,28 @@ HWY_INLINE CutIQ1_M find_cut_iq1_m(const float* x, const float* w, const int* or
       sums[h].x[j + 1] = inside ? sums[h].x[j] + w[order[j]] * x[order[j]] : sums[h].x[j];
       sums[h].w[j + 1] = inside ? sums[h].w[j] + w[order[j]] : sums[h].w[j];
     }
-  CutIQ1_M cut;
+  OffersIQ1_M offers;
   VecF qx[4], q2[4];
-  const auto offer = [&](int a, int b, uint32_t valid) HWY_ATTR {
-    quotients_iq1_m(sums, a, b, qx, q2);
-    take_best(qx, q2, valid, cut.best, [&](int lane, int kind) {
-      cut.first = a;
-      cut.second = b + lane;
-      cut.shifts = kind;
-    });
-  };
-  offer(0, 0, 1);
+  quotients_iq1_m(sums, 0, 0, qx, q2);
+  offers.add(0, 0, within(0, 0, 0), qx, q2);
   for (int a = 0; a <= 16; ++a)
     for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 16; b += lanes) {
-      uint32_t valid = static_cast<uint32_t>((uint64_t{1} << std::min(lanes, 17 - b)) - 1);
-      if (b < a) valid &= ~0u << (a - b);
-      offer(a, b, valid);
+      quotients_iq1_m(sums, a, b, qx, q2);
+      offers.add(a, b, within(b, a, 16), qx, q2);
     }
-  return cut;
+  return offers.choose(moderate(w, 16));
 }
 
 HWY_INLINE float fit_iq1_m(const float* x, const float* w, uint16_t* keys, bool* down) {
   if (largest_magnitude(x, 16) < 1e-7f) return 0;
   int order[16];
   sort_values<16>(x, order);
-  const CutIQ1_M cut = find_cut_iq1_m(x, w, order);
+  const OffersIQ1_M::Chosen cut = find_cut_iq1_m(x, w, order);
   if (!cut.best.found) return 0;
   const bool flip = cut.best.scale < 0;
   uint8_t levels[16];
   levels_of_cut(order, 16, cut.first, cut.second, flip, levels);
-  const int shifts = flip ? 3 - cut.shifts : cut.shifts;
+  const int shifts = flip ? 3 - cut.kind : cut.kind;  // bit 0: second half, bit 1: first
   down[0] = shifts & 2;
   down[1] = shifts & 1;
   return settle_groups(x, w, 2, levels, down, flip ? -cut.best.scale : cut.best.scale, keys);

@@ -78,58 +78,49 @@ void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64
   scalar::encode_weighted_iq1_s(x, importance, out, n / row, row);
 }
 #else
-struct CutIQ1_S {
-  int first = 0, second = 0;
-  bool down = false;
-  iq::scalar::Best best;
-};
+using OffersIQ1_S = CutOffers<2, 33 * 33 / lanes>;
 
-// All cuts of 32 sorted values, 16 second cuts at once.
-HWY_INLINE CutIQ1_S find_cut_iq1_s(const float* x, const float* w, const int* order) {
+// All cuts of 32 sorted values, a vector of second cuts at once.
+HWY_INLINE OffersIQ1_S::Chosen find_cut_iq1_s(const float* x, const float* w, const int* order) {
   alignas(64) float sum_x[48] = {}, sum_w[48] = {};
   for (int j = 0; j < 32; ++j) {
     sum_x[j + 1] = sum_x[j] + w[order[j]] * x[order[j]];
     sum_w[j + 1] = sum_w[j] + w[order[j]];
   }
-  CutIQ1_S cut;
-  for (int a = 0; a <= 32; ++a)
-    for (int b = a / lanes * lanes; b <= 32; b += lanes) {
-      VecF qx[2], q2[2];
-      const VecF middle_x = hn::Sub(load(sum_x + b), set(sum_x[a]));
-      const VecF middle_w = hn::Sub(load(sum_w + b), set(sum_w[a]));
-      const VecF upper_x = hn::Sub(set(sum_x[32]), load(sum_x + b));
-      const VecF upper_w = hn::Sub(set(sum_w[32]), load(sum_w + b));
-      for (int k = 0; k < 2; ++k) {
-        const float* t = k ? iq::shift_down : iq::shift_up;
-        const float low_x = (sum_x[a] - sum_x[0]) * t[0];
-        const float low_w = (sum_w[a] - sum_w[0]) * t[0] * t[0];
-        qx[k] = hn::Add(hn::Add(set(low_x), hn::Mul(middle_x, set(t[1]))),
-                        hn::Mul(upper_x, set(t[2])));
-        q2[k] = hn::Add(
-            hn::Add(set(low_w), hn::Mul(hn::Mul(middle_w, set(t[1])), set(t[1]))),
-            hn::Mul(hn::Mul(upper_w, set(t[2])), set(t[2])));
-      }
-      uint32_t valid = (1u << std::min(lanes, 33 - b)) - 1;
-      if (b < a) valid &= ~0u << (a - b);
-      take_best(qx, q2, valid, cut.best, [&](int lane, int kind) {
-        cut.first = a;
-        cut.second = b + lane;
-        cut.down = kind == 1;
-      });
+  OffersIQ1_S offers;
+  const auto add = [&](int a, int b, int last) HWY_ATTR {
+    VecF qx[2], q2[2];
+    const VecF middle_x = hn::Sub(load(sum_x + b), set(sum_x[a]));
+    const VecF middle_w = hn::Sub(load(sum_w + b), set(sum_w[a]));
+    const VecF upper_x = hn::Sub(set(sum_x[32]), load(sum_x + b));
+    const VecF upper_w = hn::Sub(set(sum_w[32]), load(sum_w + b));
+    for (int k = 0; k < 2; ++k) {
+      const float* t = k ? iq::shift_down : iq::shift_up;
+      const float low_x = (sum_x[a] - sum_x[0]) * t[0];
+      const float low_w = (sum_w[a] - sum_w[0]) * t[0] * t[0];
+      qx[k] = hn::Add(hn::Add(set(low_x), hn::Mul(middle_x, set(t[1]))),
+                      hn::Mul(upper_x, set(t[2])));
+      q2[k] = hn::Add(hn::Add(set(low_w), hn::Mul(hn::Mul(middle_w, set(t[1])), set(t[1]))),
+                      hn::Mul(hn::Mul(upper_w, set(t[2])), set(t[2])));
     }
-  return cut;
+    offers.add(a, b, within(b, a, last), qx, q2);
+  };
+  add(0, 0, 0);
+  for (int a = 0; a <= 32; ++a)
+    for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 32; b += lanes) add(a, b, 32);
+  return offers.choose(moderate(w, 32));
 }
 
 HWY_INLINE float fit_iq1_s(const float* x, const float* w, uint16_t* keys, bool& down) {
   if (largest_magnitude(x, 32) < 1e-12f) return 0;
   int order[32];
   sort_values<32>(x, order);
-  const CutIQ1_S cut = find_cut_iq1_s(x, w, order);
+  const OffersIQ1_S::Chosen cut = find_cut_iq1_s(x, w, order);
   if (!cut.best.found) return 0;
   const bool flip = cut.best.scale < 0;
   uint8_t levels[32];
   levels_of_cut(order, 32, cut.first, cut.second, flip, levels);
-  down = cut.down != flip;
+  down = (cut.kind == 1) != flip;
   const bool tables[4] = {down, down, down, down};
   return settle_groups(x, w, 4, levels, tables, flip ? -cut.best.scale : cut.best.scale, keys);
 }
