@@ -64,11 +64,11 @@ struct CutOffers {
   alignas(64) float qx[capacity][kinds][lanes], q2[capacity][kinds][lanes];
   int first[capacity], second[capacity];  // cuts of lane 0
   int steps = 0;
-  alignas(64) float largest[lanes] = {};  // about
 
-  HWY_INLINE void add(int a, int b, MaskF valid, const VecF (&x)[kinds], const VecF (&w)[kinds]) {
+  // `largest` follows the ratios, not quite exactly; it begins as 0 and stays in a register.
+  HWY_INLINE void add(int a, int b, MaskF valid, const VecF (&x)[kinds], const VecF (&w)[kinds],
+                      VecF& largest) {
     const LaneF f;
-    VecF highest = hn::Load(f, largest);
     for (int k = 0; k < kinds; ++k) {
       const MaskF usable = hn::And(valid, hn::Gt(w[k], hn::Zero(f)));
       hn::Store(hn::IfThenElseZero(usable, x[k]), f, qx[steps][k]);
@@ -78,9 +78,8 @@ struct CutOffers {
 #else
       const VecF ratio = hn::Div(hn::Mul(x[k], x[k]), w[k]);
 #endif
-      highest = hn::Max(highest, hn::IfThenElseZero(usable, ratio));
+      largest = hn::Max(largest, hn::IfThenElseZero(usable, ratio));
     }
-    hn::Store(highest, f, largest);
     first[steps] = a;
     second[steps++] = b;
   }
@@ -97,10 +96,10 @@ struct CutOffers {
     chosen.kind = kind;
   }
 
-  HWY_INLINE Chosen choose(bool regular) const {
+  HWY_INLINE Chosen choose(bool regular, VecF largest) const {
     const LaneF f;
     Chosen chosen;
-    const float top = hn::GetLane(hn::MaxOfLanes(f, hn::Load(f, largest)));
+    const float top = hn::GetLane(hn::MaxOfLanes(f, largest));
     int near = regular && top > 1e-20f && top < 1e20f ? 0 : 33;
     const VecF threshold = set(top * 0.9998f);
     for (int s = 0; s < steps && near <= 32; ++s) {

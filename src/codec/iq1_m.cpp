@@ -112,7 +112,12 @@ using OffersIQ1_M = CutOffers<4, 17 * 17 / lanes + 1>;
 
 // Sums over the sorted values that lie in one half.
 struct HalfSumsIQ1_M {
-  alignas(64) float x[32] = {}, w[32] = {};
+  // Of the first j values at 15 + j, so that vectors from 1 on lie in one cache line each.
+  alignas(64) float sums_x[48] = {}, sums_w[48] = {};
+  float& x(int j) { return sums_x[15 + j]; }
+  float& w(int j) { return sums_w[15 + j]; }
+  float x(int j) const { return sums_x[15 + j]; }
+  float w(int j) const { return sums_w[15 + j]; }
 };
 
 // The four quotients of first cut `a` and the second cuts from `b` on.
@@ -122,11 +127,11 @@ HWY_INLINE void quotients_iq1_m(const HalfSumsIQ1_M (&sums)[2], int a, int b, Ve
   for (int s = 0; s < 2; ++s)
     for (int h = 0; h < 2; ++h) {
       const float* t = s ? iq::shift_down : iq::shift_up;
-      half_x[s][h] = hn::Sub(set(sums[h].x[16] * t[2]),
-                             hn::Add(set(sums[h].x[a]), load(sums[h].x + b)));
-      const float before = sums[h].w[16] * t[2] * t[2] + sums[h].w[a] * (t[0] * t[0] - t[1] * t[1]);
+      half_x[s][h] = hn::Sub(set(sums[h].x(16) * t[2]),
+                             hn::Add(set(sums[h].x(a)), load(sums[h].sums_x + 15 + b)));
+      const float before = sums[h].w(16) * t[2] * t[2] + sums[h].w(a) * (t[0] * t[0] - t[1] * t[1]);
       half_w[s][h] = hn::Add(set(before),
-                             hn::Mul(load(sums[h].w + b), set(t[1] * t[1] - t[2] * t[2])));
+                             hn::Mul(load(sums[h].sums_w + 15 + b), set(t[1] * t[1] - t[2] * t[2])));
     }
   for (int k = 0; k < 4; ++k) {
     qx[k] = hn::Add(half_x[k / 2][0], half_x[k % 2][1]);
@@ -134,55 +139,74 @@ HWY_INLINE void quotients_iq1_m(const HalfSumsIQ1_M (&sums)[2], int a, int b, Ve
   }
 }
 
-HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const float* x, const float* w, const int* order) {
+// One sub-block between the stages.
+struct SortedIQ1_M {
   HalfSumsIQ1_M sums[2];
+  int order[16];
+  bool skipped;
+  OffersIQ1_M::Chosen cut;
+};
+
+HWY_INLINE void sum_sorted_iq1_m(const float* x, const float* w, SortedIQ1_M& s) {
   for (int j = 0; j < 16; ++j)
     for (int h = 0; h < 2; ++h) {
-      const bool inside = order[j] / 8 == h;
-      sums[h].x[j + 1] = inside ? sums[h].x[j] + w[order[j]] * x[order[j]] : sums[h].x[j];
-      sums[h].w[j + 1] = inside ? sums[h].w[j] + w[order[j]] : sums[h].w[j];
+      HalfSumsIQ1_M& sums = s.sums[h];
+      const int i = s.order[j];
+      const bool inside = i / 8 == h;
+      sums.x(j + 1) = inside ? sums.x(j) + w[i] * x[i] : sums.x(j);
+      sums.w(j + 1) = inside ? sums.w(j) + w[i] : sums.w(j);
     }
+}
+
+HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const HalfSumsIQ1_M (&sums)[2], const float* w) {
   OffersIQ1_M offers;
+  VecF largest = hn::Zero(LaneF());
   VecF qx[4], q2[4];
   quotients_iq1_m(sums, 0, 0, qx, q2);
-  offers.add(0, 0, within(0, 0, 0), qx, q2);
+  offers.add(0, 0, within(0, 0, 0), qx, q2, largest);
   for (int a = 0; a <= 16; ++a)
     for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 16; b += lanes) {
       quotients_iq1_m(sums, a, b, qx, q2);
-      offers.add(a, b, within(b, a, 16), qx, q2);
+      offers.add(a, b, within(b, a, 16), qx, q2, largest);
     }
-  return offers.choose(moderate(w, 16));
+  return offers.choose(moderate(w, 16), largest);
 }
 
-HWY_INLINE float fit_iq1_m(const float* x, const float* w, uint16_t* keys, bool* down) {
-  if (largest_magnitude(x, 16) < 1e-7f) return 0;
-  int order[16];
-  sort_values<16>(x, order);
-  const OffersIQ1_M::Chosen cut = find_cut_iq1_m(x, w, order);
-  if (!cut.best.found) return 0;
-  const bool flip = cut.best.scale < 0;
+HWY_INLINE float settle_iq1_m(const float* x, const float* w, const SortedIQ1_M& s, uint16_t* keys,
+                              bool* down) {
+  if (s.skipped || !s.cut.best.found) return 0;
+  const bool flip = s.cut.best.scale < 0;
   uint8_t levels[16];
-  levels_of_cut(order, 16, cut.first, cut.second, flip, levels);
-  const int shifts = flip ? 3 - cut.kind : cut.kind;  // bit 0: second half, bit 1: first
+  levels_of_cut(s.order, 16, s.cut.first, s.cut.second, flip, levels);
+  const int shifts = flip ? 3 - s.cut.kind : s.cut.kind;  // bit 0: second half, bit 1: first
   down[0] = shifts & 2;
   down[1] = shifts & 1;
-  return settle_groups(x, w, 2, levels, down, flip ? -cut.best.scale : cut.best.scale, keys);
+  return settle_groups(x, w, 2, levels, down, flip ? -s.cut.best.scale : s.cut.best.scale, keys);
 }
 
 void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64_t n,
                   int64_t row) {
   float sums[4] = {};
-  for (int64_t i = 0; i < n; i += 256, out += sizeof(BlockIQ1_M)) {
+  SortedIQ1_M s[16] = {};
+  for (int64_t i = 0; i < n; i += 256, x += 256, out += sizeof(BlockIQ1_M)) {
     const int64_t block = i / 256 % 4;
     if (importance && block == 0)
-      sums_of_squares(x + i, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
+      sums_of_squares(x, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
     FittedIQ1_M fitted;
-    weigh_iq1(x + i, importance ? importance + i % row : nullptr, 2 * sums[block] / 256, 256,
+    const float* w = fitted.w;
+    weigh_iq1(x, importance ? importance + i % row : nullptr, 2 * sums[block] / 256, 256,
               fitted.w);
+    // Stage by stage, so that the long waits of one sub-block are filled by the next.
+    for (int c = 0; c < 16; ++c) {
+      s[c].skipped = largest_magnitude(x + 16 * c, 16) < 1e-7f;
+      sort_values<16>(x + 16 * c, s[c].order);
+    }
+    for (int c = 0; c < 16; ++c) sum_sorted_iq1_m(x + 16 * c, w + 16 * c, s[c]);
+    for (int c = 0; c < 16; ++c) s[c].cut = find_cut_iq1_m(s[c].sums, w + 16 * c);
     for (int c = 0; c < 16; ++c)
-      fitted.scales[c] = fit_iq1_m(x + i + 16 * c, fitted.w + 16 * c, fitted.keys + 2 * c,
-                                   fitted.down + 2 * c);
-    store(x + i, fitted, out);
+      fitted.scales[c] = settle_iq1_m(x + 16 * c, w + 16 * c, s[c], fitted.keys + 2 * c,
+                                      fitted.down + 2 * c);
+    store(x, fitted, out);
   }
 }
 #endif

@@ -80,14 +80,30 @@ void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64
 #else
 using OffersIQ1_S = CutOffers<2, 33 * 33 / lanes>;
 
-// All cuts of 32 sorted values, a vector of second cuts at once.
-HWY_INLINE OffersIQ1_S::Chosen find_cut_iq1_s(const float* x, const float* w, const int* order) {
-  alignas(64) float sum_x[48] = {}, sum_w[48] = {};
+// One sub-block between the stages.
+struct SortedIQ1_S {
+  alignas(64) float w[32];
+  // Of the first j sorted values at 15 + j, so that vectors from 1 on lie in one cache line each.
+  alignas(64) float sums_x[64], sums_w[64];
+  int order[32];
+  bool skipped;
+  OffersIQ1_S::Chosen cut;
+};
+
+HWY_INLINE void sum_sorted_iq1_s(const float* x, SortedIQ1_S& s) {
+  float *sum_x = s.sums_x + 15, *sum_w = s.sums_w + 15;
+  sum_x[0] = sum_w[0] = 0;
   for (int j = 0; j < 32; ++j) {
-    sum_x[j + 1] = sum_x[j] + w[order[j]] * x[order[j]];
-    sum_w[j + 1] = sum_w[j] + w[order[j]];
+    sum_x[j + 1] = sum_x[j] + s.w[s.order[j]] * x[s.order[j]];
+    sum_w[j + 1] = sum_w[j] + s.w[s.order[j]];
   }
+}
+
+// All cuts of 32 sorted values, a vector of second cuts at once.
+HWY_INLINE OffersIQ1_S::Chosen find_cut_iq1_s(const SortedIQ1_S& s) {
+  const float *sum_x = s.sums_x + 15, *sum_w = s.sums_w + 15;
   OffersIQ1_S offers;
+  VecF largest = hn::Zero(LaneF());
   const auto add = [&](int a, int b, int last) HWY_ATTR {
     VecF qx[2], q2[2];
     const VecF middle_x = hn::Sub(load(sum_x + b), set(sum_x[a]));
@@ -103,41 +119,43 @@ HWY_INLINE OffersIQ1_S::Chosen find_cut_iq1_s(const float* x, const float* w, co
       q2[k] = hn::Add(hn::Add(set(low_w), hn::Mul(hn::Mul(middle_w, set(t[1])), set(t[1]))),
                       hn::Mul(hn::Mul(upper_w, set(t[2])), set(t[2])));
     }
-    offers.add(a, b, within(b, a, last), qx, q2);
+    offers.add(a, b, within(b, a, last), qx, q2, largest);
   };
   add(0, 0, 0);
   for (int a = 0; a <= 32; ++a)
     for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 32; b += lanes) add(a, b, 32);
-  return offers.choose(moderate(w, 32));
+  return offers.choose(moderate(s.w, 32), largest);
 }
 
-HWY_INLINE float fit_iq1_s(const float* x, const float* w, uint16_t* keys, bool& down) {
-  if (largest_magnitude(x, 32) < 1e-12f) return 0;
-  int order[32];
-  sort_values<32>(x, order);
-  const OffersIQ1_S::Chosen cut = find_cut_iq1_s(x, w, order);
-  if (!cut.best.found) return 0;
-  const bool flip = cut.best.scale < 0;
+HWY_INLINE float settle_iq1_s(const float* x, const SortedIQ1_S& s, uint16_t* keys, bool& down) {
+  if (s.skipped || !s.cut.best.found) return 0;
+  const bool flip = s.cut.best.scale < 0;
   uint8_t levels[32];
-  levels_of_cut(order, 32, cut.first, cut.second, flip, levels);
-  down = (cut.kind == 1) != flip;
+  levels_of_cut(s.order, 32, s.cut.first, s.cut.second, flip, levels);
+  down = (s.cut.kind == 1) != flip;
   const bool tables[4] = {down, down, down, down};
-  return settle_groups(x, w, 4, levels, tables, flip ? -cut.best.scale : cut.best.scale, keys);
+  return settle_groups(x, s.w, 4, levels, tables, flip ? -s.cut.best.scale : s.cut.best.scale,
+                       keys);
 }
 
 void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64_t n,
                   int64_t row) {
-  alignas(64) float w[32];
   float sums[4] = {};
-  for (int64_t i = 0; i < n; i += 256, out += sizeof(BlockIQ1_S)) {
+  SortedIQ1_S s[8] = {};
+  for (int64_t i = 0; i < n; i += 256, x += 256, out += sizeof(BlockIQ1_S)) {
     const int64_t block = i / 256 % 4;
-    if (block == 0) sums_of_squares(x + i, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
+    if (block == 0) sums_of_squares(x, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
     FittedIQ1_S fitted;
+    // Stage by stage, so that the long waits of one sub-block are filled by the next.
     for (int b = 0; b < 8; ++b) {
-      const int64_t at = i + 32 * b;
-      weigh_iq1(x + at, importance + at % row, 2 * sums[block] / 256, 32, w);
-      fitted.scales[b] = fit_iq1_s(x + at, w, fitted.keys + 4 * b, fitted.down[b]);
+      weigh_iq1(x + 32 * b, importance + i % row + 32 * b, 2 * sums[block] / 256, 32, s[b].w);
+      s[b].skipped = largest_magnitude(x + 32 * b, 32) < 1e-12f;
+      sort_values<32>(x + 32 * b, s[b].order);
     }
+    for (int b = 0; b < 8; ++b) sum_sorted_iq1_s(x + 32 * b, s[b]);
+    for (int b = 0; b < 8; ++b) s[b].cut = find_cut_iq1_s(s[b]);
+    for (int b = 0; b < 8; ++b)
+      fitted.scales[b] = settle_iq1_s(x + 32 * b, s[b], fitted.keys + 4 * b, fitted.down[b]);
     store(fitted, out);
   }
 }
