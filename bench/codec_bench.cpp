@@ -1,5 +1,6 @@
 // Time of every codec that llama.cpp's library also has, one thread, both in one run:
-// recast_codec_bench [WEIGHTS [TYPE]...]. Rounds take turns between all candidates; medians are printed.
+// recast_codec_bench [WEIGHTS [TYPE]...]. Rounds take turns between all candidates; medians are
+// printed.
 // "floor" is the time memcpy needs to read and write as many bytes, measured here. Without the
 // library the columns of the peer stay empty.
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// scalar::nearest_fp4 for vectors. Included once for each Highway target; nothing is defined for the
-// target without vectors.
+// scalar::nearest_fp4 for vectors. Included once for each Highway target; nothing is defined for
+// the target without vectors.
 #if defined(RECAST_CODEC_FP4_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RECAST_CODEC_FP4_INL_H
 #undef RECAST_CODEC_FP4_INL_H

@@ -56,9 +56,9 @@ HWY_INLINE bool moderate(const float* w, int n) {
 }
 
 // Every cut with `kinds` quotients qx / q2, in the order of the definition, which takes one after
-// the other whenever qx * qx > score * q2. Only those whose ratio qx * qx / q2 lies near the largest
-// can decide: among at most 32 of them within 2e-4 there is a gap far wider than rounding, the first
-// above it is taken whatever was before, and none below it is taken afterwards.
+// the other whenever qx * qx > score * q2. Only those whose ratio qx * qx / q2 lies near the
+// largest can decide: among at most 32 of them within 2e-4 there is a gap far wider than rounding,
+// the first above it is taken whatever was before, and none below it is taken afterwards.
 template <int kinds, int capacity>
 struct CutOffers {
   alignas(64) float qx[capacity][kinds][lanes], q2[capacity][kinds][lanes];

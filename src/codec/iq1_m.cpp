@@ -130,8 +130,8 @@ HWY_INLINE void quotients_iq1_m(const HalfSumsIQ1_M (&sums)[2], int a, int b, Ve
       half_x[s][h] = hn::Sub(set(sums[h].x(16) * t[2]),
                              hn::Add(set(sums[h].x(a)), load(sums[h].sums_x + 15 + b)));
       const float before = sums[h].w(16) * t[2] * t[2] + sums[h].w(a) * (t[0] * t[0] - t[1] * t[1]);
-      half_w[s][h] = hn::Add(set(before),
-                             hn::Mul(load(sums[h].sums_w + 15 + b), set(t[1] * t[1] - t[2] * t[2])));
+      const VecF second = set(t[1] * t[1] - t[2] * t[2]);
+      half_w[s][h] = hn::Add(set(before), hn::Mul(load(sums[h].sums_w + 15 + b), second));
     }
   for (int k = 0; k < 4; ++k) {
     qx[k] = hn::Add(half_x[k / 2][0], half_x[k % 2][1]);

@@ -1,5 +1,5 @@
-// Kernel of the types of iq23.h: 16 sub-blocks side by side; groups that are not on the grid look for
-// their neighbour one after the other.
+// Kernel of the types of iq23.h: 16 sub-blocks side by side; groups that are not on the grid look
+// for their neighbour one after the other.
 #if defined(RECAST_CODEC_IQ23_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RECAST_CODEC_IQ23_INL_H
 #undef RECAST_CODEC_IQ23_INL_H
@@ -38,7 +38,7 @@ struct IqLanes {
   alignas(64) int32_t keys[groups * width], on_grid[groups * width];  // of the best; -1 is true
   alignas(64) float scale[width];
 
-  // Rounds group g of the lanes from `at` on, those of the mask only; `inverse` of each lane's scale.
+  // Rounds group g of the lanes from `at` on, those of the mask only; each with its own scale.
   HWY_INLINE VecI round_group(int at, int g, VecF inverse, VecF scales, MaskF mask,
                               VecI& is_on_grid) const {
     const LaneI i32;
@@ -147,7 +147,7 @@ struct IqLanes {
     return hn::IfThenElse(fitted, hn::Div(qx, q2), scales);
   }
 
-  // The search of all lanes; leaves keys and scale, which is negative where signs are to be flipped.
+  // The search of all lanes; leaves keys and scale, negative where signs are to be flipped.
   HWY_INLINE void search() {
     const LaneF f;
     for (int at = 0; at < width; at += lanes) {

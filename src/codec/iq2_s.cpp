@@ -87,7 +87,8 @@ void decode_iq2_s(const std::byte* source, float* destination, int64_t n) {
       const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
       const float scale = d * (0.5f + static_cast<float>(code)) * 0.25f;
       const int id = block.ids[h] | (block.qh[h / 4] >> (h % 4 * 2) & 3) << 8;
-      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2s_keys[id], block.signs[h], destination + 8 * h);
+      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2s_keys[id], block.signs[h],
+                            destination + 8 * h);
     }
   }
 }

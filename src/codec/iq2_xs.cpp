@@ -80,8 +80,8 @@ void decode_iq2_xs(const std::byte* source, float* destination, int64_t n) {
     for (int h = 0; h < 32; ++h) {
       const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
       const float scale = d * (0.5f + static_cast<float>(code)) * 0.25f;
-      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2xs_keys[block.qs[h] & 511], iq::even_signs(block.qs[h] >> 9),
-                  destination + 8 * h);
+      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2xs_keys[block.qs[h] & 511],
+                            iq::even_signs(block.qs[h] >> 9), destination + 8 * h);
     }
   }
 }

@@ -2,7 +2,7 @@
 //
 //   bytes 0-1     d       f16
 //   bytes 2-65    ids     a grid id a group
-//   bytes 66-97   signs   u32 a sub-block: 7 signs of 8 weights at bits 7 k, the scale at bits 28-31
+//   bytes 66-97   signs   u32 a sub-block: 7 signs of 8 weights at bits 7 k, the scale at 28-31
 //
 //   w = d * (scale + 0.5) / 2 * sign * value of the level (4, 12, 20, 28, 36, 44, 52, 62)
 //
@@ -86,8 +86,8 @@ void decode_iq3_xxs(const std::byte* source, float* destination, int64_t n) {
       const float scale = d * (0.5f + static_cast<float>(signs >> 28)) * 0.5f;
       const uint32_t eight = iq::even_signs(signs >> (7 * (h % 4)) & 127);
       for (int k = 0; k < 2; ++k)
-        iq::write_group<4, 3>(scale, iq::iq3_values, iq::iq3xxs_keys[block.ids[2 * h + k]], eight >> (4 * k),
-                    destination + 8 * h + 4 * k);
+        iq::write_group<4, 3>(scale, iq::iq3_values, iq::iq3xxs_keys[block.ids[2 * h + k]],
+                              eight >> (4 * k), destination + 8 * h + 4 * k);
     }
   }
 }

@@ -7,9 +7,9 @@
 
 // The grids of IQ1, IQ2 and IQ3: lists of the groups of levels that can be stored, by id.
 //
-// A group is 8 levels of 2 bits or 4 of 3 bits. Its key has level i at bits `bits` * i. A group that
-// is not on the grid is stored as one of its neighbours: the entries at the smallest few different
-// distances, nearest first, then by id. Distances count in odd coordinates 2 * level + 1.
+// A group is 8 levels of 2 bits or 4 of 3 bits. Its key has level i at bits `bits` * i. A group
+// that is not on the grid is stored as one of its neighbours: the entries at the smallest few
+// different distances, nearest first, then by id. Distances count in odd coordinates 2 * level + 1.
 // Source: ggml of llama.cpp v0.5.0, iq2xs_init_impl and iq3xs_init_impl.
 namespace recast::codec::iq {
 

@@ -138,8 +138,8 @@ void encode_somehow(const Definition& definition, bool as_defined, const float* 
   const Codec& codec = *definition.codec;
   if (definition.encode) return (as_defined ? definition.encode : codec.encode)(values, bytes, n);
   static const std::vector<float> importance = odd_importance(256);
-  (as_defined ? definition.encode_weighted : codec.encode_weighted)(values, importance.data(), bytes,
-                                                                    n / 256, 256);
+  const auto encode = as_defined ? definition.encode_weighted : codec.encode_weighted;
+  encode(values, importance.data(), bytes, n / 256, 256);
 }
 
 TEST(Kernels, DecodeAsDefinedOnEveryTarget) {

@@ -1,6 +1,6 @@
 // Sub-blocks side by side: kernels of the searched types run the scalar algorithm of one sub-block
 // in each lane, so that no sum is reordered and every width of a vector gives the same bits. 16
-// sub-blocks lie in an array of n rows of `width` floats, value i of sub-block s at [i * width + s].
+// sub-blocks lie in n rows of `width` floats, value i of sub-block s at [i * width + s].
 // Included once for each Highway target; nothing is defined for the target without vectors.
 #if defined(RECAST_CODEC_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RECAST_CODEC_LANES_INL_H

@@ -13,8 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
-// Writes n codes 0, 1, 2, halves away from zero; returns the largest magnitude. Where its inverse is
-// infinite every value that is not 0, and every product that is no number, gets the code `odd`.
+// Writes n codes 0, 1, 2, halves away from zero; returns the largest magnitude. Where its inverse
+// is infinite all products are infinite or no numbers: they get the code `odd`.
 HWY_INLINE float codes_of_ones(const float* x, int n, int odd, uint8_t* codes) {
   const LaneI i32;
   const hn::Rebind<uint8_t, LaneF> u8;

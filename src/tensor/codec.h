@@ -40,7 +40,7 @@ struct Codec {
   void (*encode)(const float* source, std::byte* destination, int64_t n) = nullptr;
   // As encode, for whole rows, where the squared error of column c counts importance[c] times (row
   // values, not negative, the same for every row; row is a multiple of block_elements). Null where
-  // importance changes nothing. A type may have only this one: it is not written without importance.
+  // importance changes nothing. Some types have this one only: they need importance.
   void (*encode_weighted)(const float* source, const float* importance, std::byte* destination,
                           int64_t rows, int64_t row) = nullptr;
   // Adds the NaN and infinities of n stored elements to the census, without decoding into memory;

@@ -83,9 +83,9 @@ double squared_error(const float* a, const float* b, int64_t n) {
   return sum;
 }
 
-// Blocks that differ, but for those that the library misplaces; ours must then decode to less error.
-int64_t differing_blocks(const GgmlType& type, const Codec& codec, const std::vector<float>& weights,
-                         const std::vector<std::byte>& bytes,
+// Blocks that differ, but for those that the library misplaces; there ours must decode no worse.
+int64_t differing_blocks(const GgmlType& type, const Codec& codec,
+                         const std::vector<float>& weights, const std::vector<std::byte>& bytes,
                          const std::vector<std::byte>& expected) {
   int64_t count = 0;
   const int64_t size = static_cast<int64_t>(codec.block_bytes), n = codec.block_elements;
