@@ -1,5 +1,6 @@
 // Time of every codec that llama.cpp's library also has, one thread, both in one run:
-// recast_codec_bench [WEIGHTS]. Rounds take turns between all candidates; medians are printed.
+// recast_codec_bench [WEIGHTS [TYPE]...]. Rounds take turns between all candidates; medians are
+// printed.
 // "floor" is the time memcpy needs to read and write as many bytes, measured here. Without the
 // library the columns of the peer stay empty.
 #include <fmt/format.h>
@@ -18,7 +19,7 @@
 namespace recast {
 namespace {
 
-constexpr int rounds = 9;
+constexpr int rounds = 5;
 constexpr int64_t row_length = 1024;
 
 // One thing to time, with the target its kernels are held to (0: the best).
@@ -43,7 +44,9 @@ double median(std::vector<double> values) {
 
 // Median nanoseconds a weight of each candidate, in order; runs are repeated to last 20 ms.
 std::vector<double> measure(std::vector<Candidate> candidates, int64_t n) {
-  const int64_t repeats = std::max<int64_t>(1, (int64_t{16} << 20) / n);
+  const double start = thread_seconds();
+  candidates.front().run();
+  const int64_t repeats = 1 + static_cast<int64_t>(0.02 / (thread_seconds() - start + 1e-6));
   for (int round = 0; round < rounds; ++round)
     for (Candidate& candidate : candidates) {
       const HeldTarget held(candidate.target);
@@ -61,7 +64,7 @@ std::vector<double> measure(std::vector<Candidate> candidates, int64_t n) {
 struct Bench {
   std::optional<oracle::Ggml> ggml;
   int64_t n;
-  std::vector<float> weights, values;
+  std::vector<float> weights, importance, values;
   std::vector<std::byte> halves, packed;
   double copy_ns_per_byte = 0;  // memcpy: per byte read or written
 
@@ -69,6 +72,7 @@ struct Bench {
       : ggml(library),
         n(count),
         weights(oracle::make_weights("gauss", count)),
+        importance(oracle::make_importance(row_length)),
         values(weights.size()),
         halves(2 * weights.size()),
         packed(4 * weights.size()) {
@@ -89,7 +93,7 @@ struct Bench {
     if (peer) candidates.push_back({0, peer});
     const std::vector<double> ns = measure(std::move(candidates), n);
     const double floor = bytes_per_weight * copy_ns_per_byte;
-    fmt::print("{:5} {:11} {:7.3f} {:7.3f} {:7.3f} {:7.3f}", type, way, ns[0], ns[1], ns[2], ns[3]);
+    fmt::print("{:7} {:11} {:7.3f} {:7.3f} {:7.3f} {:7.3f}", type, way, ns[0], ns[1], ns[2], ns[3]);
     if (peer)
       fmt::print(" {:8.3f} {:6.1f}x", ns[4], ns[4] / ns[0]);
     else
@@ -100,10 +104,23 @@ struct Bench {
   void encode(const oracle::GgmlType& type, const Codec& codec) {
     const double stored = static_cast<double>(codec.block_bytes) / codec.block_elements;
     std::function<void()> peer;
-    if (ggml) peer = [&] { quantize(type, weights.data()); };
+    if (ggml) peer = [&] { quantize(type, weights.data(), nullptr); };
     line(
         codec.name, "f32 encode", 4 + stored,
         [&] { codec.encode(weights.data(), packed.data(), n); }, peer);
+  }
+
+  void encode_weighted(const oracle::GgmlType& type, const Codec& codec) {
+    const double stored = static_cast<double>(codec.block_bytes) / codec.block_elements;
+    std::function<void()> peer;
+    if (ggml) peer = [&] { quantize(type, weights.data(), importance.data()); };
+    line(
+        codec.name, "weighted", 4 + stored,
+        [&] {
+          codec.encode_weighted(weights.data(), importance.data(), packed.data(), n / row_length,
+                                row_length);
+        },
+        peer);
   }
 
   // From f16 as models store it: ours by tiles that stay in the second cache.
@@ -114,7 +131,7 @@ struct Bench {
     if (ggml)
       peer = [&] {
         ggml->f16_to_f32(reinterpret_cast<const uint16_t*>(halves.data()), values.data(), n);
-        quantize(type, values.data());
+        quantize(type, values.data(), nullptr);
       };
     line(
         codec.name, "f16 encode", 2 + stored,
@@ -130,7 +147,11 @@ struct Bench {
 
   void decode(const oracle::GgmlType& type, const Codec& codec) {
     const double stored = static_cast<double>(codec.block_bytes) / codec.block_elements;
-    codec.encode(weights.data(), packed.data(), n);
+    if (codec.encode)
+      codec.encode(weights.data(), packed.data(), n);
+    else
+      codec.encode_weighted(weights.data(), importance.data(), packed.data(), n / row_length,
+                            row_length);
     std::function<void()> peer;
     if (ggml)
       peer = [&] {
@@ -173,8 +194,9 @@ struct Bench {
   }
 
  private:
-  void quantize(const oracle::GgmlType& type, const float* source) {
-    ggml->quantize_chunk(type.type, source, packed.data(), 0, n / row_length, row_length, nullptr);
+  void quantize(const oracle::GgmlType& type, const float* source, const float* importance_row) {
+    ggml->quantize_chunk(type.type, source, packed.data(), 0, n / row_length, row_length,
+                         importance_row);
   }
 };
 
@@ -187,14 +209,17 @@ int main(int argc, char** argv) {
   Bench bench(oracle::open_ggml(oracle::ggml_folder()), n);
   fmt::print("{} weights, one thread, ns a weight; memcpy {:.1f} GB/s read + written\n", n,
              1 / bench.copy_ns_per_byte);
-  fmt::print("{:5} {:11} {:>7} {:>7} {:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>6}\n", "type", "",
+  fmt::print("{:7} {:11} {:>7} {:>7} {:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>6}\n", "type", "",
              "best", "AVX2", "SSSE3", "SSE2", "peer", "ratio", "floor", "share", "GB/s");
   for (const auto& type : oracle::ggml_types) {
+    if (argc > 2 && std::find(argv + 2, argv + argc, type.codec) == argv + argc) continue;
     const Codec& codec = *codec::find(type.codec);
-    bench.encode(type, codec);
-    if (type.dequantizer) bench.encode_from_f16(type, codec);
+    if (codec.encode) bench.encode(type, codec);
+    if (codec.encode_weighted) bench.encode_weighted(type, codec);
+    if (codec.encode && type.dequantizer) bench.encode_from_f16(type, codec);
     bench.decode(type, codec);
   }
+  if (argc > 2) return 0;
   bench.float8();
   bench.counting();
   return 0;

@@ -1,9 +1,10 @@
-// The 32-element blocks against blocks worked out by hand.
+// Blocks against blocks worked out by hand, known zero blocks and known errors.
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cmath>
 #include <functional>
+#include <random>
 #include <vector>
 
 #include "codec/codecs.h"
@@ -50,6 +51,110 @@ TEST(Blocks, ZeroBlocks) {
   EXPECT_EQ(encode(q4_1, zero), Bytes(20, 0));
   EXPECT_EQ(encode(q5_1, zero), Bytes(24, 0));
   EXPECT_EQ(encode(q8_0, zero), Bytes(34, 0));
+}
+
+// Source: what llama.cpp's library writes for zeros. Runs of (byte, count).
+TEST(Blocks, ZeroBlocksOfTheOtherTypes) {
+  struct Zero {
+    const Codec* codec;
+    std::vector<std::pair<int, int>> runs;
+  };
+  const Zero zeros[] = {
+      {&q2_k, {{0, 84}}},
+      {&q3_k, {{0, 110}}},
+      {&q4_k, {{0, 144}}},
+      {&q5_k, {{0, 176}}},
+      {&q6_k, {{0, 210}}},
+      {&iq4_nl, {{0, 2}, {0x88, 16}}},
+      {&iq4_xs, {{0, 1}, {0x80, 1}, {0xaa, 2}, {0, 4}, {0x88, 128}}},
+      {&tq1_0, {{0x80, 48}, {0x7f, 4}, {0, 2}}},
+      {&tq2_0, {{0x55, 64}, {0, 2}}},
+      {&mxfp4, {{0, 17}}},
+      {&nvfp4, {{0, 36}}},
+      {&q1_0, {{0, 2}, {0xff, 16}}},
+      {&q2_0, {{0, 2}, {0x55, 16}}},
+      {&iq3_xxs, {{0, 98}}},
+      {&iq3_s, {{0, 110}}},
+      {&iq2_s, {{0, 82}}},
+      {&iq1_m, {{0, 56}}},
+  };
+  for (const Zero& zero : zeros) {
+    const std::vector<float> values(static_cast<size_t>(zero.codec->block_elements));
+    std::vector<std::byte> bytes(zero.codec->block_bytes), expected;
+    for (const auto& [byte, count] : zero.runs)
+      expected.insert(expected.end(), static_cast<size_t>(count), static_cast<std::byte>(byte));
+    zero.codec->encode(values.data(), bytes.data(), zero.codec->block_elements);
+    EXPECT_EQ(bytes, expected) << zero.codec->name;
+  }
+}
+
+float relative_error(const std::vector<float>& values, const std::vector<float>& decoded) {
+  double error = 0, square = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    error += std::pow(double{values[i]} - decoded[i], 2);
+    square += std::pow(double{values[i]}, 2);
+  }
+  return static_cast<float>(std::sqrt(error / square));
+}
+
+// Gaussian weights, against the errors of llama.cpp's own types on such weights.
+TEST(Blocks, ErrorsAreThoseOfTheTypes) {
+  const std::pair<const Codec*, float> errors[] = {
+      {&q2_k, 0.33f},   {&q3_k, 0.17f},  {&q4_k, 0.08f},  {&q5_k, 0.041f},   {&q6_k, 0.021f},
+      {&iq4_nl, 0.09f}, {&iq4_xs, 0.09f}, {&iq3_s, 0.19f}, {&iq3_xxs, 0.24f}, {&iq2_s, 0.31f},
+      {&mxfp4, 0.13f},  {&nvfp4, 0.11f}};
+  std::mt19937 random(5);
+  std::normal_distribution<float> gauss;
+  std::vector<float> values(1 << 14), decoded(values.size());
+  for (float& value : values) value = gauss(random);
+  const int64_t n = static_cast<int64_t>(values.size());
+  for (const auto& [codec, limit] : errors) {
+    std::vector<std::byte> bytes(codec->bytes(n));
+    codec->encode(values.data(), bytes.data(), n);
+    codec->decode(bytes.data(), decoded.data(), n);
+    const float error = relative_error(values, decoded);
+    EXPECT_LT(error, limit) << codec->name;
+    EXPECT_GT(error, limit / 2) << codec->name;
+  }
+}
+
+// llama.cpp writes what follows a zero sub-block too early and decodes it wrongly.
+TEST(Blocks, Iq3SKeepsThePlacesBehindAZeroSubBlock) {
+  std::mt19937 random(6);
+  std::normal_distribution<float> gauss;
+  std::vector<float> values(256), decoded(256);
+  for (float& value : values) value = gauss(random);
+  std::fill(values.begin() + 64, values.begin() + 96, 0.0f);
+  std::vector<std::byte> bytes(iq3_s.block_bytes);
+  iq3_s.encode(values.data(), bytes.data(), 256);
+  iq3_s.decode(bytes.data(), decoded.data(), 256);
+  EXPECT_LT(relative_error(values, decoded), 0.2f);
+}
+
+// A column of importance 0 may fall where it likes; one of great importance is met closely.
+TEST(Blocks, ImportanceMovesTheErrorAway) {
+  std::mt19937 random(8);
+  std::normal_distribution<float> gauss;
+  const int64_t row = 256, rows = 64;
+  std::vector<float> values(static_cast<size_t>(row * rows)), importance(row, 1.0f);
+  for (float& value : values) value = gauss(random);
+  for (size_t i = 0; i < 256; i += 8) importance[i] = 1000;
+  for (const Codec* codec : all()) {
+    if (!codec->encode_weighted || !codec->encode) continue;
+    const int64_t n = row * rows;
+    std::vector<std::byte> bytes(codec->bytes(n));
+    const auto error_of_important = [&] {
+      std::vector<float> decoded(values.size());
+      codec->decode(bytes.data(), decoded.data(), n);
+      double sum = 0;
+      for (size_t i = 0; i < values.size(); i += 8) sum += std::pow(values[i] - decoded[i], 2);
+      return sum;
+    };
+    codec->encode(values.data(), bytes.data(), n);
+    const double plain = error_of_important();
+    codec->encode_weighted(values.data(), importance.data(), bytes.data(), rows, row);
+    EXPECT_LT(error_of_important(), 0.9 * plain) << codec->name;
+  }
 }
 
 TEST(Blocks, TheFirstOfOppositeMagnitudesGivesTheScale) {

@@ -11,6 +11,9 @@ constexpr const Codec* table[] = {
     &f64,     &f32,     &f16,         &bf16,                                    // floats
     &f8_e4m3, &f8_e5m2, &f8_e4m3fnuz, &f8_e5m2fnuz, &f8_e8m0,                   // 8-bit floats
     &q8_0,    &q5_1,    &q5_0,        &q4_1,        &q4_0,                      // GGUF blocks
+    &q6_k,    &q5_k,    &q4_k,        &q3_k,        &q2_k,
+    &iq4_nl,  &iq4_xs,  &tq1_0,       &tq2_0,       &mxfp4,   &nvfp4, &q2_0, &q1_0,
+    &iq3_s,   &iq3_xxs, &iq2_s,       &iq2_xs,      &iq2_xxs, &iq1_m, &iq1_s,
     &i64,     &i32,     &i16,         &i8,          &u64,     &u32, &u16, &u8,  // integers
     &boolean, &c64,     &f6_e2m3,     &f6_e3m2,     &f4,                        // only copied
 };

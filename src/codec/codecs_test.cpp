@@ -37,10 +37,12 @@ TEST(Codecs, RowsAreComplete) {
     const bool integer = codec->kind == CodecKind::integer;
     EXPECT_EQ(codec->decode == nullptr, integer) << codec->name;
     EXPECT_EQ(codec->census == nullptr, integer) << codec->name;
-    EXPECT_EQ(codec->encode == nullptr, integer || codec == &f8_e8m0) << codec->name;
+    const bool writable = codec->encode || codec->encode_weighted;
+    EXPECT_EQ(!writable, integer || codec == &f8_e8m0) << codec->name;
+    EXPECT_TRUE(!codec->encode_weighted || codec->kind == CodecKind::block) << codec->name;
     EXPECT_EQ(codec->max_finite > 0, codec->kind == CodecKind::floating) << codec->name;
   }
-  EXPECT_EQ(names.size(), 27u);
+  EXPECT_EQ(names.size(), 47u);
 }
 
 TEST(Codecs, SizesAreThoseOfTheFormats) {
@@ -133,6 +135,46 @@ TEST(Codecs, CensusOfBlocksLooksAtScales) {
     EXPECT_EQ(census.infinite, with_minimum ? 2u : 1u) << codec->name;
     EXPECT_EQ(census.first_nonfinite, 96) << codec->name;
   }
+}
+
+// Where the f16 scales of the larger blocks lie. Source: the layouts of ggml.
+TEST(Codecs, CensusOfLargeBlocksLooksAtScales) {
+  const std::pair<const Codec*, std::vector<uint64_t>> scales[] = {
+      {&q2_k, {80, 82}}, {&q3_k, {108}}, {&q4_k, {0, 2}},  {&q5_k, {0, 2}}, {&q6_k, {208}},
+      {&iq4_nl, {0}},    {&iq4_xs, {0}}, {&tq1_0, {52}},   {&tq2_0, {64}},  {&q1_0, {0}},
+      {&q2_0, {0}},      {&iq3_s, {0}},  {&iq3_xxs, {0}},  {&iq2_s, {0}},   {&iq2_xs, {0}},
+      {&iq2_xxs, {0}},   {&iq1_s, {0}}};
+  for (const auto& [codec, offsets] : scales)
+    for (const uint64_t offset : offsets) {
+      const int64_t n = 5 * codec->block_elements;
+      std::vector<std::byte> bytes(codec->bytes(n));
+      const uint16_t infinite = 0xfc00, nan = 0x7e01;
+      std::memcpy(&bytes[codec->block_bytes + offset], &infinite, 2);
+      std::memcpy(&bytes[3 * codec->block_bytes + offset], &nan, 2);
+      FloatCensus census;
+      codec->census(bytes.data(), n, 0, census);
+      EXPECT_EQ(census.nan, 1u) << codec->name;
+      EXPECT_EQ(census.infinite, 1u) << codec->name;
+      EXPECT_EQ(census.first_nonfinite, codec->block_elements) << codec->name;
+    }
+}
+
+// The scale of IQ1_M lies in four nibbles, that of MXFP4 is a power of two.
+TEST(Codecs, CensusOfScatteredAndExponentScales) {
+  std::vector<std::byte> bytes(iq1_m.block_bytes);
+  bytes[49] = bytes[51] = std::byte{0};
+  bytes[53] = std::byte{0xc0};
+  bytes[55] = std::byte{0xf0};  // nibbles 0, 0, c, f: 0xfc00
+  FloatCensus census;
+  iq1_m.census(bytes.data(), 256, 0, census);
+  EXPECT_EQ(census.infinite, 1u);
+  std::vector<std::byte> block(mxfp4.block_bytes);
+  block[0] = std::byte{255};
+  block[1] = std::byte{0x21};  // 2^127 is finite, 2 * 2^127 is not
+  census = {};
+  mxfp4.census(block.data(), 32, 0, census);
+  EXPECT_EQ(census.infinite, 1u);
+  EXPECT_EQ(census.first_nonfinite, 16);
 }
 
 TEST(Codecs, F64RoundsOnce) {

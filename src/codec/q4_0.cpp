@@ -17,6 +17,7 @@
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
+#include "codec/weighted32.h"
 #include "tensor/float16.h"
 
 #ifndef RECAST_CODEC_Q4_0_BLOCK
@@ -29,6 +30,11 @@ struct BlockQ4_0 {
 };
 static_assert(sizeof(BlockQ4_0) == 18);
 
+inline void set_codes(const uint8_t* codes, BlockQ4_0& block) {
+  for (int j = 0; j < 16; ++j)
+    block.qs[j] = static_cast<uint8_t>(codes[j] | codes[j + 16] << 4);
+}
+
 }  // namespace recast::codec
 #endif
 
@@ -38,6 +44,7 @@ static_assert(sizeof(BlockQ4_0) == 18);
 // clang-format off
 #include "hwy/foreach_target.h"
 #include "codec/block32-inl.h"
+#include "codec/weighted32-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -49,6 +56,10 @@ void decode_q4_0(const std::byte* source, float* destination, int64_t n) {
 }
 void encode_q4_0(const float* source, std::byte* destination, int64_t n) {
   scalar::encode_q4_0(source, destination, n);
+}
+void encode_weighted_q4_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  scalar::encode_weighted_q4_0(source, importance, destination, rows, row);
 }
 #else
 void decode_q4_0(const std::byte* source, float* destination, int64_t n) {
@@ -81,6 +92,16 @@ void encode_q4_0(const float* source, std::byte* destination, int64_t n) {
       write_codes(in, b, s, 15, out + offsetof(BlockQ4_0, qs), nullptr);
     }
   });
+}
+
+void encode_weighted_q4_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_rows<BlockQ4_0>(false, 15, source, importance, destination, rows, row,
+                                 [](float scale, float, const uint8_t* codes) {
+                                   BlockQ4_0 block = {.d = recast::f16_from_f32(scale)};
+                                   set_codes(codes, block);
+                                   return block;
+                                 });
 }
 #endif
 
@@ -121,12 +142,24 @@ void encode_q4_0(const float* source, std::byte* destination, int64_t n) {
   }
 }
 
+void encode_weighted_q4_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_32<BlockQ4_0>(
+      source, importance, destination, rows, row, [](const float* x, const float* w) {
+        uint8_t codes[32];
+        BlockQ4_0 block = {.d = f16_from_f32(fit_signed(32, 8, x, w, codes))};
+        set_codes(codes, block);
+        return block;
+      });
+}
+
 }  // namespace scalar
 
 namespace {
 
 HWY_EXPORT(decode_q4_0);
 HWY_EXPORT(encode_q4_0);
+HWY_EXPORT(encode_weighted_q4_0);
 
 void decode(const std::byte* source, float* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q4_0);
@@ -136,6 +169,12 @@ void decode(const std::byte* source, float* destination, int64_t n) {
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q4_0);
   kernel(source, destination, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_weighted_q4_0);
+  kernel(source, importance, destination, rows, row);
 }
 
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
@@ -151,6 +190,7 @@ constinit const Codec q4_0 = {
     .block_bytes = sizeof(BlockQ4_0),
     .decode = decode,
     .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 

@@ -18,6 +18,7 @@
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
+#include "codec/weighted32.h"
 #include "tensor/float16.h"
 
 #ifndef RECAST_CODEC_Q4_1_BLOCK
@@ -31,6 +32,11 @@ struct BlockQ4_1 {
 };
 static_assert(sizeof(BlockQ4_1) == 20);
 
+inline void set_codes(const uint8_t* codes, BlockQ4_1& block) {
+  for (int j = 0; j < 16; ++j)
+    block.qs[j] = static_cast<uint8_t>(codes[j] | codes[j + 16] << 4);
+}
+
 }  // namespace recast::codec
 #endif
 
@@ -40,6 +46,7 @@ static_assert(sizeof(BlockQ4_1) == 20);
 // clang-format off
 #include "hwy/foreach_target.h"
 #include "codec/block32-inl.h"
+#include "codec/weighted32-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -51,6 +58,10 @@ void decode_q4_1(const std::byte* source, float* destination, int64_t n) {
 }
 void encode_q4_1(const float* source, std::byte* destination, int64_t n) {
   scalar::encode_q4_1(source, destination, n);
+}
+void encode_weighted_q4_1(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  scalar::encode_weighted_q4_1(source, importance, destination, rows, row);
 }
 #else
 void decode_q4_1(const std::byte* source, float* destination, int64_t n) {
@@ -85,6 +96,17 @@ void encode_q4_1(const float* source, std::byte* destination, int64_t n) {
       write_codes(in, b, s, 15, out + offsetof(BlockQ4_1, qs), nullptr);
     }
   });
+}
+
+void encode_weighted_q4_1(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_rows<BlockQ4_1>(true, 15, source, importance, destination, rows, row,
+                                 [](float scale, float min, const uint8_t* codes) {
+                                   BlockQ4_1 block = {.d = recast::f16_from_f32(scale),
+                                                      .m = recast::f16_from_f32(min)};
+                                   set_codes(codes, block);
+                                   return block;
+                                 });
 }
 #endif
 
@@ -125,12 +147,25 @@ void encode_q4_1(const float* source, std::byte* destination, int64_t n) {
   }
 }
 
+void encode_weighted_q4_1(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_32<BlockQ4_1>(
+      source, importance, destination, rows, row, [](const float* x, const float* w) {
+        uint8_t codes[32];
+        const Affine fit = fit_affine(weighted_search_32(15), x, w, codes);
+        BlockQ4_1 block = {.d = f16_from_f32(fit.scale), .m = f16_from_f32(-fit.min)};
+        set_codes(codes, block);
+        return block;
+      });
+}
+
 }  // namespace scalar
 
 namespace {
 
 HWY_EXPORT(decode_q4_1);
 HWY_EXPORT(encode_q4_1);
+HWY_EXPORT(encode_weighted_q4_1);
 
 void decode(const std::byte* source, float* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q4_1);
@@ -140,6 +175,12 @@ void decode(const std::byte* source, float* destination, int64_t n) {
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q4_1);
   kernel(source, destination, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_weighted_q4_1);
+  kernel(source, importance, destination, rows, row);
 }
 
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
@@ -156,6 +197,7 @@ constinit const Codec q4_1 = {
     .block_bytes = sizeof(BlockQ4_1),
     .decode = decode,
     .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 

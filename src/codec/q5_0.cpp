@@ -18,6 +18,7 @@
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
+#include "codec/weighted32.h"
 #include "tensor/float16.h"
 
 #ifndef RECAST_CODEC_Q5_0_BLOCK
@@ -31,6 +32,18 @@ struct BlockQ5_0 {
 };
 static_assert(sizeof(BlockQ5_0) == 22);
 
+inline void set_codes(const uint8_t* codes, BlockQ5_0& block) {
+  for (int j = 0; j < 16; ++j)
+    block.qs[j] = static_cast<uint8_t>((codes[j] & 15) | codes[j + 16] << 4);
+  for (int k = 0; k < 4; ++k) {
+    uint64_t eight;
+    std::memcpy(&eight, codes + 8 * k, sizeof eight);
+    // The product moves bit 0 of byte i to bit 56 + i.
+    eight = (eight >> 4 & 0x0101010101010101u) * 0x0102040810204080u;
+    block.qh[k] = static_cast<uint8_t>(eight >> 56);
+  }
+}
+
 }  // namespace recast::codec
 #endif
 
@@ -40,6 +53,7 @@ static_assert(sizeof(BlockQ5_0) == 22);
 // clang-format off
 #include "hwy/foreach_target.h"
 #include "codec/block32-inl.h"
+#include "codec/weighted32-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -51,6 +65,10 @@ void decode_q5_0(const std::byte* source, float* destination, int64_t n) {
 }
 void encode_q5_0(const float* source, std::byte* destination, int64_t n) {
   scalar::encode_q5_0(source, destination, n);
+}
+void encode_weighted_q5_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  scalar::encode_weighted_q5_0(source, importance, destination, rows, row);
 }
 #else
 void decode_q5_0(const std::byte* source, float* destination, int64_t n) {
@@ -84,6 +102,16 @@ void encode_q5_0(const float* source, std::byte* destination, int64_t n) {
       write_codes(in, b, s, 31, out + offsetof(BlockQ5_0, qs), out + offsetof(BlockQ5_0, qh));
     }
   });
+}
+
+void encode_weighted_q5_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_rows<BlockQ5_0>(false, 31, source, importance, destination, rows, row,
+                                 [](float scale, float, const uint8_t* codes) {
+                                   BlockQ5_0 block = {.d = recast::f16_from_f32(scale)};
+                                   set_codes(codes, block);
+                                   return block;
+                                 });
 }
 #endif
 
@@ -126,12 +154,24 @@ void encode_q5_0(const float* source, std::byte* destination, int64_t n) {
   }
 }
 
+void encode_weighted_q5_0(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) {
+  encode_weighted_32<BlockQ5_0>(
+      source, importance, destination, rows, row, [](const float* x, const float* w) {
+        uint8_t codes[32];
+        BlockQ5_0 block = {.d = f16_from_f32(fit_signed(32, 16, x, w, codes))};
+        set_codes(codes, block);
+        return block;
+      });
+}
+
 }  // namespace scalar
 
 namespace {
 
 HWY_EXPORT(decode_q5_0);
 HWY_EXPORT(encode_q5_0);
+HWY_EXPORT(encode_weighted_q5_0);
 
 void decode(const std::byte* source, float* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q5_0);
@@ -141,6 +181,12 @@ void decode(const std::byte* source, float* destination, int64_t n) {
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q5_0);
   kernel(source, destination, n);
+}
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_weighted_q5_0);
+  kernel(source, importance, destination, rows, row);
 }
 
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
@@ -156,6 +202,7 @@ constinit const Codec q5_0 = {
     .block_bytes = sizeof(BlockQ5_0),
     .decode = decode,
     .encode = encode,
+    .encode_weighted = encode_weighted,
     .census = census,
 };
 

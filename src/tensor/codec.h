@@ -38,6 +38,11 @@ struct Codec {
   // Values to and from f32. Null where a type is only copied. F64 rounds once to f32.
   void (*decode)(const std::byte* source, float* destination, int64_t n) = nullptr;
   void (*encode)(const float* source, std::byte* destination, int64_t n) = nullptr;
+  // As encode, for whole rows, where the squared error of column c counts importance[c] times (row
+  // values, not negative, the same for every row; row is a multiple of block_elements). Null where
+  // importance changes nothing. Some types have this one only: they need importance.
+  void (*encode_weighted)(const float* source, const float* importance, std::byte* destination,
+                          int64_t rows, int64_t row) = nullptr;
   // Adds the NaN and infinities of n stored elements to the census, without decoding into memory;
   // null for integers. Block types look at their scales.
   void (*census)(const std::byte* source, int64_t n, int64_t first_index, FloatCensus&) = nullptr;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 // The functions of llama.cpp's shared library that tests and benchmarks compare with, loaded at run
 // time from an installation of the npm package @node-llama-cpp/linux-x64. Declared by hand from the
@@ -72,10 +73,20 @@ struct GgmlType {
   std::string_view codec;   // our name
   const char* dequantizer;  // the library's, null for the 16-bit floats
   int type;
+
+  // The library stops the program where the error of a group of IQ2 or IQ3 is not finite.
+  bool aborts_on_overflow() const { return codec.starts_with("IQ2") || codec.starts_with("IQ3"); }
 };
 inline constexpr GgmlType ggml_types[] = {
-    {"F16", nullptr, 1}, {"BF16", nullptr, 30}, {"Q4_0", "q4_0", 2}, {"Q4_1", "q4_1", 3},
-    {"Q5_0", "q5_0", 6}, {"Q5_1", "q5_1", 7},   {"Q8_0", "q8_0", 8},
+    {"F16", nullptr, 1},         {"BF16", nullptr, 30},       {"Q4_0", "q4_0", 2},
+    {"Q4_1", "q4_1", 3},         {"Q5_0", "q5_0", 6},         {"Q5_1", "q5_1", 7},
+    {"Q8_0", "q8_0", 8},         {"Q2_K", "q2_K", 10},        {"Q3_K", "q3_K", 11},
+    {"Q4_K", "q4_K", 12},        {"Q5_K", "q5_K", 13},        {"Q6_K", "q6_K", 14},
+    {"IQ4_NL", "iq4_nl", 20},    {"IQ4_XS", "iq4_xs", 23},    {"TQ1_0", "tq1_0", 34},
+    {"TQ2_0", "tq2_0", 35},      {"MXFP4", "mxfp4", 39},      {"NVFP4", "nvfp4", 40},
+    {"Q1_0", "q1_0", 41},        {"Q2_0", "q2_0", 42},        {"IQ3_XXS", "iq3_xxs", 18},
+    {"IQ3_S", "iq3_s", 21},      {"IQ2_XXS", "iq2_xxs", 16},  {"IQ2_XS", "iq2_xs", 17},
+    {"IQ2_S", "iq2_s", 22},      {"IQ1_S", "iq1_s", 19},      {"IQ1_M", "iq1_m", 29},
 };
 
 }  // namespace recast::oracle

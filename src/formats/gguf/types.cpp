@@ -15,27 +15,7 @@ constexpr Codec opaque(std::string_view name, int64_t elements, uint64_t bytes) 
 }
 
 constinit const Codec q8_1 = opaque("Q8_1", 32, 2 + 2 + 32);
-constinit const Codec q2_k = opaque("Q2_K", 256, 16 + 64 + 2 + 2);
-constinit const Codec q3_k = opaque("Q3_K", 256, 32 + 64 + 12 + 2);
-constinit const Codec q4_k = opaque("Q4_K", 256, 2 + 2 + 12 + 128);
-constinit const Codec q5_k = opaque("Q5_K", 256, 2 + 2 + 12 + 32 + 128);
-constinit const Codec q6_k = opaque("Q6_K", 256, 128 + 64 + 16 + 2);
 constinit const Codec q8_k = opaque("Q8_K", 256, 4 + 256 + 32);
-constinit const Codec iq2_xxs = opaque("IQ2_XXS", 256, 2 + 64);
-constinit const Codec iq2_xs = opaque("IQ2_XS", 256, 2 + 64 + 8);
-constinit const Codec iq2_s = opaque("IQ2_S", 256, 2 + 64 + 8 + 8);
-constinit const Codec iq3_xxs = opaque("IQ3_XXS", 256, 2 + 96);
-constinit const Codec iq3_s = opaque("IQ3_S", 256, 2 + 64 + 8 + 32 + 4);
-constinit const Codec iq1_s = opaque("IQ1_S", 256, 2 + 32 + 16);
-constinit const Codec iq1_m = opaque("IQ1_M", 256, 32 + 16 + 8);
-constinit const Codec iq4_nl = opaque("IQ4_NL", 32, 2 + 16);
-constinit const Codec iq4_xs = opaque("IQ4_XS", 256, 2 + 2 + 4 + 128);
-constinit const Codec tq1_0 = opaque("TQ1_0", 256, 48 + 4 + 2);
-constinit const Codec tq2_0 = opaque("TQ2_0", 256, 64 + 2);
-constinit const Codec mxfp4 = opaque("MXFP4", 32, 1 + 16);
-constinit const Codec nvfp4 = opaque("NVFP4", 64, 4 + 32);
-constinit const Codec q1_0 = opaque("Q1_0", 128, 2 + 16);
-constinit const Codec q2_0 = opaque("Q2_0", 64, 2 + 16);
 
 constexpr int none = -1;
 
@@ -51,39 +31,39 @@ constexpr Type types[] = {
     {7, "Q5_1", &codec::q5_1, {}, false},
     {8, "Q8_0", &codec::q8_0, {0, none}},
     {9, "Q8_1", &q8_1, {0, 2}, true, false},
-    {10, "Q2_K", &q2_k, {80, 82}},
-    {11, "Q3_K", &q3_k, {108, none}},
-    {12, "Q4_K", &q4_k, {0, 2}},
-    {13, "Q5_K", &q5_k, {0, 2}},
-    {14, "Q6_K", &q6_k, {208, none}},
+    {10, "Q2_K", &codec::q2_k, {80, 82}},
+    {11, "Q3_K", &codec::q3_k, {108, none}},
+    {12, "Q4_K", &codec::q4_k, {0, 2}},
+    {13, "Q5_K", &codec::q5_k, {0, 2}},
+    {14, "Q6_K", &codec::q6_k, {208, none}},
     {15, "Q8_K", &q8_k, {}, false, false},
-    {16, "IQ2_XXS", &iq2_xxs, {}, false},
-    {17, "IQ2_XS", &iq2_xs, {}, false},
-    {18, "IQ3_XXS", &iq3_xxs, {}, false},
-    {19, "IQ1_S", &iq1_s, {}, false},
-    {20, "IQ4_NL", &iq4_nl, {0, none}},
-    {21, "IQ3_S", &iq3_s, {}, false},
-    {22, "IQ2_S", &iq2_s, {}, false},
-    {23, "IQ4_XS", &iq4_xs, {0, 2}},
+    {16, "IQ2_XXS", &codec::iq2_xxs, {}, false},
+    {17, "IQ2_XS", &codec::iq2_xs, {}, false},
+    {18, "IQ3_XXS", &codec::iq3_xxs, {}, false},
+    {19, "IQ1_S", &codec::iq1_s, {}, false},
+    {20, "IQ4_NL", &codec::iq4_nl, {0, none}},
+    {21, "IQ3_S", &codec::iq3_s, {}, false},
+    {22, "IQ2_S", &codec::iq2_s, {}, false},
+    {23, "IQ4_XS", &codec::iq4_xs, {0, 2}},
     {24, "I8", &codec::i8},
     {25, "I16", &codec::i16},
     {26, "I32", &codec::i32},
     {27, "I64", &codec::i64},
     {28, "F64", &codec::f64},
-    {29, "IQ1_M", &iq1_m, {}, false},
+    {29, "IQ1_M", &codec::iq1_m, {}, false},
     {30, "BF16", &codec::bf16},
     {31, "Q4_0_4_4", nullptr},
     {32, "Q4_0_4_8", nullptr},
     {33, "Q4_0_8_8", nullptr},
-    {34, "TQ1_0", &tq1_0, {52, none}},
-    {35, "TQ2_0", &tq2_0, {64, none}},
+    {34, "TQ1_0", &codec::tq1_0, {52, none}},
+    {35, "TQ2_0", &codec::tq2_0, {64, none}},
     {36, "IQ4_NL_4_4", nullptr},
     {37, "IQ4_NL_4_8", nullptr},
     {38, "IQ4_NL_8_8", nullptr},
-    {39, "MXFP4", &mxfp4},
-    {40, "NVFP4", &nvfp4},
-    {41, "Q1_0", &q1_0, {0, none}},
-    {42, "Q2_0", &q2_0, {0, none}},
+    {39, "MXFP4", &codec::mxfp4},
+    {40, "NVFP4", &codec::nvfp4},
+    {41, "Q1_0", &codec::q1_0, {0, none}},
+    {42, "Q2_0", &codec::q2_0, {0, none}},
 };
 
 constexpr bool numbers_are_indices() {

@@ -7,8 +7,8 @@
 
 namespace recast::gguf {
 
-// A tensor type of GGUF. Every type of the format can be read, copied and split; those that the
-// codec room cannot compute with yet stand for themselves as opaque blocks.
+// A tensor type of GGUF. Every type of the format can be read, copied and split; those that are
+// made at run time only stand for themselves as opaque blocks.
 struct Type {
   uint32_t id;
   std::string_view name;  // "Q4_K"

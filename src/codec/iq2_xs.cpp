@@ -1,0 +1,123 @@
+// IQ2_XS: 256 weights in 74 bytes, 16 sub-blocks of 16, groups of 8.
+//
+//   bytes 0-1     d        f16
+//   bytes 2-65    qs       u16 a group: grid id at bits 0-8, 7 signs above
+//   bytes 66-73   scales   4 bits a sub-block, the even one low
+//
+//   w = d * (scale + 0.5) / 4 * sign * value of the level (8, 25, 43)
+//
+// Signs: bit i negates weight i; the eighth makes their number even.
+// Source: ggml of llama.cpp v0.5.0, block_iq2_xs, dequantize_row_iq2_xs, quantize_iq2_xs.
+#include <cstddef>
+#include <cstring>
+
+#include "codec/codecs.h"
+#include "codec/iq23.h"
+#include "codec/nonfinite.h"
+#include "codec/scalar.h"
+#include "tensor/float16.h"
+
+#ifndef RECAST_CODEC_IQ2_XS_TYPE
+#define RECAST_CODEC_IQ2_XS_TYPE
+namespace recast::codec {
+
+struct BlockIQ2_XS {
+  uint16_t d;
+  uint16_t qs[32];
+  uint8_t scales[8];
+};
+static_assert(sizeof(BlockIQ2_XS) == 74);
+
+struct IQ2_XS {
+  using Block = BlockIQ2_XS;
+  static constexpr int sub = 16, group = 8, bits = 2, top = 2, tries = 9;
+  static constexpr bool parity = true, fit_first = false, keeps_ids_of_zero = false;
+  static constexpr float skip = 1e-15f, base = 5, step = 0.1f, factor = 1, sigma_factor = 1;
+  static constexpr float plain_sigma = 0;
+  static constexpr iq::Redo redo = iq::Redo::off_grid;
+  static const iq::Grid& grid() { return iq::iq2xs_grid(); }
+
+  static void set(const iq::Levels& levels, const uint8_t* codes, Block& block) {
+    for (int h = 0; h < 32; ++h)
+      block.qs[h] = static_cast<uint16_t>(grid().id(levels.keys[h]) | levels.signs[h] << 9);
+    for (int c = 0; c < 16; ++c)
+      block.scales[c / 2] |= static_cast<uint8_t>(codes[c] << (c % 2 * 4));
+  }
+};
+
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/iq2_xs.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/iq23-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+void encode_iq2_xs(const float* x, const float* importance, std::byte* out, int64_t n,
+                   int64_t row) {
+  encode_iq23<IQ2_XS>(x, importance, out, n, row);
+}
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
+
+namespace scalar {
+
+void decode_iq2_xs(const std::byte* source, float* destination, int64_t n) {
+  for (; n > 0; n -= 256, source += sizeof(BlockIQ2_XS), destination += 256) {
+    BlockIQ2_XS block;
+    std::memcpy(&block, source, sizeof block);
+    const float d = f32_from_f16(block.d);
+    for (int h = 0; h < 32; ++h) {
+      const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
+      const float scale = d * (0.5f + static_cast<float>(code)) * 0.25f;
+      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2xs_keys[block.qs[h] & 511],
+                            iq::even_signs(block.qs[h] >> 9), destination + 8 * h);
+    }
+  }
+}
+
+void encode_weighted_iq2_xs(const float* source, const float* importance, std::byte* destination,
+                            int64_t rows, int64_t row) {
+  iq::scalar::encode<IQ2_XS>(source, importance, destination, rows * row, row);
+}
+
+}  // namespace scalar
+
+namespace {
+
+HWY_EXPORT(encode_iq2_xs);
+
+void encode_weighted(const float* source, const float* importance, std::byte* destination,
+                     int64_t rows, int64_t row) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq2_xs);
+  kernel(source, importance, destination, rows * row, row);
+}
+
+void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
+  count_scales(source, n / 256, sizeof(BlockIQ2_XS), 256, {0}, first_index, census);
+}
+
+}  // namespace
+
+constinit const Codec iq2_xs = {
+    .name = "IQ2_XS",
+    .kind = CodecKind::block,
+    .block_elements = 256,
+    .block_bytes = sizeof(BlockIQ2_XS),
+    .decode = scalar::decode_iq2_xs,
+    .encode_weighted = encode_weighted,
+    .census = census,
+};
+
+}  // namespace recast::codec
+#endif

@@ -1,0 +1,140 @@
+// Sub-blocks side by side: kernels of the searched types run the scalar algorithm of one sub-block
+// in each lane, so that no sum is reordered and every width of a vector gives the same bits. 16
+// sub-blocks lie in n rows of `width` floats, value i of sub-block s at [i * width + s].
+// Included once for each Highway target; nothing is defined for the target without vectors.
+#if defined(RECAST_CODEC_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef RECAST_CODEC_LANES_INL_H
+#undef RECAST_CODEC_LANES_INL_H
+#else
+#define RECAST_CODEC_LANES_INL_H
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hwy/highway.h"
+
+#if HWY_TARGET != HWY_SCALAR
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr int width = 16;
+
+using LaneF = hn::CappedTag<float, width>;
+using LaneI = hn::RebindToSigned<LaneF>;
+using VecF = hn::Vec<LaneF>;
+using VecI = hn::Vec<LaneI>;
+using MaskF = hn::Mask<LaneF>;
+inline constexpr int lanes = static_cast<int>(hn::MaxLanes(LaneF()));
+
+HWY_INLINE VecF set(float v) { return hn::Set(LaneF(), v); }
+HWY_INLINE VecF load(const float* p) { return hn::LoadU(LaneF(), p); }
+HWY_INLINE void store(VecF v, float* p) { hn::StoreU(v, LaneF(), p); }
+
+// scalar::rounded in every lane, for any value.
+HWY_INLINE VecI rounded(VecF v) {
+  const LaneI i;
+  const auto bits = hn::BitCast(i, hn::Add(v, set(12582912.0f)));
+  return hn::Sub(hn::And(bits, hn::Set(i, 0x7fffff)), hn::Set(i, 0x400000));
+}
+
+HWY_INLINE VecI clamped(VecI v, int low, int high) {
+  const LaneI i;
+  return hn::Min(hn::Max(v, hn::Set(i, low)), hn::Set(i, high));
+}
+
+// The clamped code as a float. `exact` is for values that may lie beyond +-4194303.
+template <bool exact>
+HWY_INLINE VecF code_of(VecF v, float low, float high) {
+  if constexpr (exact) {
+    return hn::ConvertTo(LaneF(), clamped(rounded(v), static_cast<int>(low),
+                                          static_cast<int>(high)));
+  } else {
+    const VecF magic = set(12582912.0f);
+    const VecF code = hn::Sub(hn::Add(v, magic), magic);
+    return hn::Min(hn::Max(code, set(low)), set(high));
+  }
+}
+
+// Whether no lane lies beyond the range in which rounding is simple; false for NaN.
+HWY_INLINE bool in_range(VecF v) {
+  return hn::AllTrue(LaneF(), hn::Le(hn::Abs(v), set(4194303.0f)));
+}
+
+HWY_INLINE VecF larger_magnitude(VecF first, VecF x) {
+  return hn::IfThenElse(hn::Gt(hn::Abs(x), hn::Abs(first)), x, first);
+}
+
+// Largest magnitude of n values, a multiple of 16; 0 when all are 0.
+HWY_INLINE float largest_magnitude(const float* x, int n) {
+  VecF largest = hn::Zero(LaneF());
+  for (int i = 0; i < n; i += lanes) largest = hn::Max(largest, hn::Abs(load(x + i)));
+  return hn::GetLane(hn::MaxOfLanes(LaneF(), largest));
+}
+
+// 4 x 4 floats: rows `from` apart become columns.
+HWY_INLINE void transpose_4(const float* in, int64_t from, float* out, int64_t to) {
+  const hn::Full128<float> f;
+  const hn::Full128<double> d;
+  const auto a = hn::LoadU(f, in), b = hn::LoadU(f, in + from);
+  const auto c = hn::LoadU(f, in + 2 * from), e = hn::LoadU(f, in + 3 * from);
+  const auto ab = hn::BitCast(d, hn::InterleaveLower(f, a, b));
+  const auto ce = hn::BitCast(d, hn::InterleaveLower(f, c, e));
+  const auto ab2 = hn::BitCast(d, hn::InterleaveUpper(f, a, b));
+  const auto ce2 = hn::BitCast(d, hn::InterleaveUpper(f, c, e));
+  hn::StoreU(hn::BitCast(f, hn::InterleaveLower(d, ab, ce)), f, out);
+  hn::StoreU(hn::BitCast(f, hn::InterleaveUpper(d, ab, ce)), f, out + to);
+  hn::StoreU(hn::BitCast(f, hn::InterleaveLower(d, ab2, ce2)), f, out + 2 * to);
+  hn::StoreU(hn::BitCast(f, hn::InterleaveUpper(d, ab2, ce2)), f, out + 3 * to);
+}
+
+// Puts 16 sub-blocks of n values, `distance` apart, side by side. n is a multiple of 4.
+HWY_INLINE void side_by_side(const float* x, int n, int64_t distance, float* out) {
+  for (int s = 0; s < width; s += 4)
+    for (int i = 0; i < n; i += 4)
+      transpose_4(x + s * distance + i, distance, out + i * width + s, width);
+}
+
+// Sums of squares of up to 16 runs of n values, `distance` apart, each in order from 0.
+HWY_INLINE void sums_of_squares(const float* x, int64_t n, int64_t distance, int64_t runs,
+                                float* sums) {
+  int64_t r = 0;
+  for (; r + 4 <= runs; r += 4, x += 4 * distance) {
+    float a = 0, b = 0, c = 0, d = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      a += x[i] * x[i];
+      b += x[i + distance] * x[i + distance];
+      c += x[i + 2 * distance] * x[i + 2 * distance];
+      d += x[i + 3 * distance] * x[i + 3 * distance];
+    }
+    sums[r] = a;
+    sums[r + 1] = b;
+    sums[r + 2] = c;
+    sums[r + 3] = d;
+  }
+  for (; r < runs; ++r, x += distance) {
+    float a = 0;
+    for (int64_t i = 0; i < n; ++i) a += x[i] * x[i];
+    sums[r] = a;
+  }
+}
+
+// Codes low ... high, as bytes and with `offset` added, of n contiguous values of one sub-block:
+// rounded((x + add) / scale). n is a multiple of 16.
+HWY_INLINE void divide_to_codes(const float* x, int n, float add, float scale, int low, int high,
+                                int offset, uint8_t* codes) {
+  const hn::Rebind<uint8_t, LaneF> u8;
+  const VecF a = set(add), s = set(scale);
+  for (int i = 0; i < n; i += lanes) {
+    const VecI code = clamped(rounded(hn::Div(hn::Add(load(x + i), a), s)), low, high);
+    const VecI shifted = hn::Add(code, hn::Set(LaneI(), offset));
+    hn::StoreU(hn::DemoteTo(u8, shifted), u8, codes + i);
+  }
+}
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
+
+#endif  // per target

@@ -1,0 +1,155 @@
+// NVFP4: 64 weights in 36 bytes, 4 sub-blocks of 16.
+//
+//   bytes 0-3    scales   UE4M3: 4 bits of exponent (bias 7), 3 of mantissa; 0x7f means 0
+//   bytes 4-35   qs       8 bytes a sub-block, byte j: code j in the low nibble, j + 8 in the high
+//
+//   w = 0.5 * scale * fp4_doubled[code]
+//
+// Encoding: scale = M / 6 rounded, M the largest magnitude.
+// Source: ggml of llama.cpp v0.5.0, block_nvfp4, dequantize_row_nvfp4, quantize_row_nvfp4_ref.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+
+#include "codec/codecs.h"
+#include "codec/fp4.h"
+#include "codec/nonfinite.h"
+#include "codec/scalar.h"
+
+#ifndef RECAST_CODEC_NVFP4_TYPE
+#define RECAST_CODEC_NVFP4_TYPE
+namespace recast::codec {
+
+struct BlockNVFP4 {
+  uint8_t scales[4];
+  uint8_t qs[32];
+};
+static_assert(sizeof(BlockNVFP4) == 36);
+
+inline float ue4m3_value(uint8_t code) {
+  const uint32_t exponent = code >> 3 & 15u, mantissa = code & 7u;
+  if (code == 0x7f) return 0;
+  if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-9f;
+  return std::bit_cast<float>((exponent + 120) << 23 | mantissa << 20);
+}
+
+// Rounds halves up; at most 448.
+inline uint8_t ue4m3_code(float v) {
+  if (!(v > 0)) return 0;
+  v = std::min(v, 448.0f);
+  const uint32_t bits = std::bit_cast<uint32_t>(v);
+  int exponent = static_cast<int>(bits >> 23) - 127 + 7;
+  if (exponent <= 0)
+    return static_cast<uint8_t>(std::min(static_cast<int>(v * 512 + 0.5f), 7));
+  if (exponent >= 15) return 0x7e;
+  uint32_t mantissa = (bits >> 20 & 7) + (bits >> 19 & 1);
+  if (mantissa == 8) {
+    mantissa = 0;
+    if (++exponent >= 15) return 0x7e;
+  }
+  return static_cast<uint8_t>(static_cast<uint32_t>(exponent) << 3 | mantissa);
+}
+
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/nvfp4.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/fp4-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_nvfp4(const float* x, std::byte* out, int64_t n) {
+  scalar::encode_nvfp4(x, out, n);
+}
+#else
+void encode_nvfp4(const float* x, std::byte* out, int64_t n) {
+  alignas(64) uint8_t codes[16];
+  for (; n > 0; n -= 64, out += sizeof(BlockNVFP4)) {
+    BlockNVFP4 block;
+    for (int b = 0; b < 4; ++b, x += 16) {
+      block.scales[b] = ue4m3_code(largest_magnitude(x, 16) / 6);
+      nearest_fp4(x, 0.5f * ue4m3_value(block.scales[b]), codes);
+      for (int j = 0; j < 8; ++j)
+        block.qs[8 * b + j] = static_cast<uint8_t>(codes[j] | codes[j + 8] << 4);
+    }
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
+
+namespace scalar {
+
+void decode_nvfp4(const std::byte* source, float* destination, int64_t n) {
+  for (; n > 0; n -= 64, source += sizeof(BlockNVFP4), destination += 64) {
+    BlockNVFP4 block;
+    std::memcpy(&block, source, sizeof block);
+    for (int b = 0; b < 4; ++b) {
+      const float scale = 0.5f * ue4m3_value(block.scales[b]);
+      for (int j = 0; j < 8; ++j) {
+        destination[16 * b + j] = fp4_doubled[block.qs[8 * b + j] & 15] * scale;
+        destination[16 * b + j + 8] = fp4_doubled[block.qs[8 * b + j] >> 4] * scale;
+      }
+    }
+  }
+}
+
+void encode_nvfp4(const float* source, std::byte* destination, int64_t n) {
+  for (; n > 0; n -= 64, source += 64, destination += sizeof(BlockNVFP4)) {
+    BlockNVFP4 block;
+    for (int b = 0; b < 4; ++b) {
+      const float* x = source + 16 * b;
+      float largest = 0;
+      for (int i = 0; i < 16; ++i) largest = std::max(largest, std::fabs(x[i]));
+      block.scales[b] = ue4m3_code(largest / 6);
+      const float scale = 0.5f * ue4m3_value(block.scales[b]);
+      for (int j = 0; j < 8; ++j)
+        block.qs[8 * b + j] =
+            static_cast<uint8_t>(nearest_fp4(x[j], scale) | nearest_fp4(x[j + 8], scale) << 4);
+    }
+    std::memcpy(destination, &block, sizeof block);
+  }
+}
+
+}  // namespace scalar
+
+namespace {
+
+HWY_EXPORT(encode_nvfp4);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_nvfp4);
+  kernel(source, destination, n);
+}
+
+// The scales have no NaN and no infinity.
+void census(const std::byte*, int64_t, int64_t, FloatCensus&) {}
+
+}  // namespace
+
+constinit const Codec nvfp4 = {
+    .name = "NVFP4",
+    .kind = CodecKind::block,
+    .block_elements = 64,
+    .block_bytes = sizeof(BlockNVFP4),
+    .decode = scalar::decode_nvfp4,
+    .encode = encode,
+    .census = census,
+};
+
+}  // namespace recast::codec
+#endif

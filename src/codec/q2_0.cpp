@@ -1,0 +1,122 @@
+// Q2_0: 64 weights in 18 bytes.
+//
+//   bytes 0-1     d    f16, the largest magnitude
+//   bytes 2-17    qs   2 bits a code; byte j: codes 4 j + k at bits 2 k
+//
+//   w = d * (code - 1)
+//
+// Source: ggml of llama.cpp v0.5.0, block_q2_0, dequantize_row_q2_0, quantize_row_q2_0_ref.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+
+#include "codec/codecs.h"
+#include "codec/nonfinite.h"
+#include "codec/scalar.h"
+#include "codec/search.h"
+#include "tensor/float16.h"
+
+#ifndef RECAST_CODEC_Q2_0_TYPE
+#define RECAST_CODEC_Q2_0_TYPE
+namespace recast::codec {
+
+struct BlockQ2_0 {
+  uint16_t d;
+  uint8_t qs[16];
+};
+static_assert(sizeof(BlockQ2_0) == 18);
+
+}  // namespace recast::codec
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/q2_0.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/rounded_ones-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void encode_q2_0(const float* x, std::byte* out, int64_t n) {
+  scalar::encode_q2_0(x, out, n);
+}
+#else
+void encode_q2_0(const float* x, std::byte* out, int64_t n) {
+  alignas(64) uint8_t codes[64];
+  for (; n > 0; n -= 64, x += 64, out += sizeof(BlockQ2_0)) {
+    BlockQ2_0 block = {.d = f16_from_f32(codes_of_ones(x, 64, 0, codes))};
+    for (int j = 0; j < 16; ++j) {
+      const uint8_t* c = codes + 4 * j;
+      block.qs[j] = static_cast<uint8_t>(c[0] | c[1] << 2 | c[2] << 4 | c[3] << 6);
+    }
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+#endif
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
+
+namespace scalar {
+
+void decode_q2_0(const std::byte* source, float* destination, int64_t n) {
+  for (; n > 0; n -= 64, source += sizeof(BlockQ2_0), destination += 64) {
+    BlockQ2_0 block;
+    std::memcpy(&block, source, sizeof block);
+    const float d = f32_from_f16(block.d);
+    for (int i = 0; i < 64; ++i)
+      destination[i] = static_cast<float>((block.qs[i / 4] >> (i % 4 * 2) & 3) - 1) * d;
+  }
+}
+
+void encode_q2_0(const float* source, std::byte* destination, int64_t n) {
+  for (; n > 0; n -= 64, source += 64, destination += sizeof(BlockQ2_0)) {
+    float d = 0;
+    for (int i = 0; i < 64; ++i) d = std::max(d, std::fabs(source[i]));
+    const float inverse = d != 0 ? 1 / d : 0.0f;
+    BlockQ2_0 block = {.d = f16_from_f32(d)};
+    for (int i = 0; i < 64; ++i) {
+      const int code = clamped(static_cast<int>(std::round(source[i] * inverse)) + 1, 0, 3);
+      block.qs[i / 4] |= static_cast<uint8_t>(code << (i % 4 * 2));
+    }
+    std::memcpy(destination, &block, sizeof block);
+  }
+}
+
+}  // namespace scalar
+
+namespace {
+
+HWY_EXPORT(encode_q2_0);
+
+void encode(const float* source, std::byte* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q2_0);
+  kernel(source, destination, n);
+}
+
+void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
+  count_scales(source, n / 64, sizeof(BlockQ2_0), 64, {0}, first_index, census);
+}
+
+}  // namespace
+
+constinit const Codec q2_0 = {
+    .name = "Q2_0",
+    .kind = CodecKind::block,
+    .block_elements = 64,
+    .block_bytes = sizeof(BlockQ2_0),
+    .decode = scalar::decode_q2_0,
+    .encode = encode,
+    .census = census,
+};
+
+}  // namespace recast::codec
+#endif

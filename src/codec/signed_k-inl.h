@@ -1,0 +1,59 @@
+// What the kernels of Q3_K and Q6_K share: 16 sub-blocks of 16 make one block, so a block lies side
+// by side in one array.
+#if defined(RECAST_CODEC_SIGNED_K_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef RECAST_CODEC_SIGNED_K_INL_H
+#undef RECAST_CODEC_SIGNED_K_INL_H
+#else
+#define RECAST_CODEC_SIGNED_K_INL_H
+#endif
+
+#include <cstring>
+
+#include "codec/search-inl.h"
+#include "tensor/float16.h"
+
+#if HWY_TARGET != HWY_SCALAR
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+// Scales of the 16 sub-blocks of a block, and what gives the codes of a search.
+struct SignedBlock {
+  alignas(64) float scale[width], inverse[width];
+};
+
+// Searches the sub-blocks of one block with these weights, both side by side.
+HWY_INLINE void search_signed_block(int half, const float* x, const float* w, SignedBlock& result) {
+  for (int at = 0; at < width; at += lanes) {
+    const SignedFit fit = fit_signed<16>(half, x + at, w + at);
+    store(fit.scale, result.scale + at);
+    store(fit.inverse, result.inverse + at);
+  }
+}
+
+// The code of the search.
+HWY_INLINE uint8_t signed_code(float inverse, float x, int half) {
+  if (inverse == 0) return 0;
+  return static_cast<uint8_t>(
+      scalar::clamped(scalar::rounded(inverse * x), -half, half - 1) + half);
+}
+
+// Codes of a block at the scales that are stored. Where one is 0, search_code(j, i) is the code of
+// value i of sub-block j.
+template <class SearchCode>
+HWY_INLINE void round_signed_block(const float* x, const float* scales, int half, uint8_t* codes,
+                                   const SearchCode& search_code) {
+  for (int j = 0; j < 16; ++j, x += 16, codes += 16) {
+    if (scales[j] != 0) {
+      // x + 0 differs from x in the sign of a zero only.
+      divide_to_codes(x, 16, 0, scales[j], -half, half - 1, half, codes);
+    } else {
+      for (int i = 0; i < 16; ++i) codes[i] = search_code(j, i);
+    }
+  }
+}
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
+
+#endif  // per target
