@@ -1,17 +1,60 @@
 #include "cli/text_file.h"
 
-#include <fmt/format.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 
 #include "base/error.h"
+#include "io/staging_name.h"
+#include "io/system.h"
 
 namespace recast::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(std::string_view option, const std::string& path, int error) {
+  fail_text(option, path, error);
+}
+
+// 0, or the errno of what failed.
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+  return 0;
+}
+
+// Into what is there: a device, a pipe, or one of the streams by its name in /dev. A rename would
+// put a file in the place of the device.
+void write_into(const std::string& path, std::string_view text, std::string_view option) {
+  Descriptor fd(open_at(AT_FDCWD, path.c_str(),
+                        O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  if (!fd) refuse(option, path, errno);
+  ::fcntl(fd.get(), F_SETFL, O_APPEND);  // not to hang on a pipe without a reader was all it was for
+  if (const int error = write_all(fd.get(), text)) refuse(option, path, error);
+}
+
+// 0, or the errno of what failed.
+int write_part(const fs::path& part, const struct stat* old, std::string_view text) {
+  Descriptor fd(open_at(AT_FDCWD, part.c_str(),
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (!fd) return errno;
+  if (old) ::fchmod(fd.get(), old->st_mode & 07777);  // some file systems have no modes
+  if (const int error = write_all(fd.get(), text)) return error;
+  if (::fsync(fd.get()) != 0) return errno;
+  return ::close(fd.release()) != 0 && errno != EINTR ? errno : 0;
+}
+
+}  // namespace
 
 void fail_text(std::string_view where, std::string_view path, int error) {
   const ErrorCode& code = error == ENOSPC || error == EDQUOT ? codes::no_space
@@ -21,24 +64,22 @@ void fail_text(std::string_view where, std::string_view path, int error) {
 }
 
 void write_text_file(const std::string& path, std::string_view text, std::string_view option) {
-  const std::filesystem::path target(path);
-  const std::string part =
-      (target.parent_path() / fmt::format(".{}.part-{}", target.filename().string(), getpid()))
-          .string();
-  const auto refuse = [&] {
-    const int number = errno;
-    std::remove(part.c_str());
-    fail_text(option, path, number);
-  };
-  FILE* file = std::fopen(part.c_str(), "wbx");
-  if (!file) refuse();
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size() &&
-                       std::fflush(file) == 0 && fsync(fileno(file)) == 0;
-  const int number = errno;
-  const bool closed = std::fclose(file) == 0;
-  if (!written) errno = number;
-  if (!written || !closed) refuse();
-  if (std::rename(part.c_str(), path.c_str()) != 0) refuse();
+  struct stat old;
+  const bool exists = ::stat(path.c_str(), &old) == 0;
+  if (!exists && errno != ENOENT) refuse(option, path, errno);
+  if (exists && S_ISDIR(old.st_mode)) refuse(option, path, EISDIR);
+  const bool stream = path.starts_with("/dev/") || path.starts_with("/proc/");
+  if (exists && (!S_ISREG(old.st_mode) || stream)) return write_into(path, text, option);
+  // Through a link: the file that it points at is replaced, not the link.
+  std::error_code error;
+  const fs::path target = fs::weakly_canonical(path, error);
+  if (error) refuse(option, path, error.value());
+  const fs::path part = target.parent_path() / new_part_name(target.filename().string());
+  int failed = write_part(part, exists ? &old : nullptr, text);
+  if (failed == 0 && ::rename(part.c_str(), target.c_str()) != 0) failed = errno;
+  if (failed == 0) return;
+  ::unlink(part.c_str());
+  refuse(option, path, failed);
 }
 
 }  // namespace recast::cli
