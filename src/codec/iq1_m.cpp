@@ -163,13 +163,14 @@ HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const HalfSumsIQ1_M (&sums)[2], co
   VecF largest = hn::Zero(LaneF());
   VecF qx[4], q2[4];
   quotients_iq1_m(sums, 0, 0, qx, q2);
-  offers.add(0, 0, within(0, 0, 0), qx, q2, largest);
+  offers.add(0, 0, 0, within(0, 0, 0), qx, q2, largest);
+  int steps = 1;
   for (int a = 0; a <= 16; ++a)
     for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 16; b += lanes) {
       quotients_iq1_m(sums, a, b, qx, q2);
-      offers.add(a, b, within(b, a, 16), qx, q2, largest);
+      offers.add(steps++, a, b, within(b, a, 16), qx, q2, largest);
     }
-  return offers.choose(moderate(w, 16), largest);
+  return offers.choose(steps, moderate(w, 16), largest);
 }
 
 HWY_INLINE float settle_iq1_m(const float* x, const float* w, const SortedIQ1_M& s, uint16_t* keys,
