@@ -9,6 +9,7 @@
 //   w = d * (2 * scale + 1) * (level - 1 +- 1/8)
 //
 // Source: ggml of llama.cpp v0.5.0, block_iq1_m, dequantize_row_iq1_m, quantize_iq1_m.
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -147,15 +148,18 @@ struct SortedIQ1_M {
   OffersIQ1_M::Chosen cut;
 };
 
+// No branch: which half a sorted value comes from is anyone's guess. Adding +0 changes no sum.
 HWY_INLINE void sum_sorted_iq1_m(const float* x, const float* w, SortedIQ1_M& s) {
-  for (int j = 0; j < 16; ++j)
+  for (int j = 0; j < 16; ++j) {
+    const int i = s.order[j];
+    const float weight = w[i], product = w[i] * x[i];
     for (int h = 0; h < 2; ++h) {
+      const uint32_t inside = i / 8 == h ? ~0u : 0u;
       HalfSumsIQ1_M& sums = s.sums[h];
-      const int i = s.order[j];
-      const bool inside = i / 8 == h;
-      sums.x(j + 1) = inside ? sums.x(j) + w[i] * x[i] : sums.x(j);
-      sums.w(j + 1) = inside ? sums.w(j) + w[i] : sums.w(j);
+      sums.x(j + 1) = sums.x(j) + std::bit_cast<float>(std::bit_cast<uint32_t>(product) & inside);
+      sums.w(j + 1) = sums.w(j) + std::bit_cast<float>(std::bit_cast<uint32_t>(weight) & inside);
     }
+  }
 }
 
 HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const HalfSumsIQ1_M (&sums)[2], const float* w) {
