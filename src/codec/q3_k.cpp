@@ -244,10 +244,12 @@ void decode_q3_k(const std::byte* source, float* destination, int64_t n) {
     const float d = f32_from_f16(block.d);
     float scales[16];
     for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(scale_code(block, j) - 32);
-    for (int i = 0; i < 256; ++i) {
-      const int low = block.qs[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
-      const int code = low | (block.hmask[i % 32] >> (i / 32) & 1) << 2;
-      destination[i] = scales[i / 16] * static_cast<float>(code - 4);
+    for (int k = 0; k < 8; ++k) {  // runs of 32, so that compilers make vectors of them
+      const uint8_t* qs = block.qs + k / 4 * 32;
+      for (int l = 0; l < 32; ++l) {
+        const int code = (qs[l] >> (k % 4 * 2) & 3) | (block.hmask[l] >> k & 1) << 2;
+        destination[32 * k + l] = scales[2 * k + l / 16] * static_cast<float>(code - 4);
+      }
     }
   }
 }
