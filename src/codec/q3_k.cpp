@@ -246,10 +246,14 @@ void decode_q3_k(const std::byte* source, float* destination, int64_t n) {
     for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(scale_code(block, j) - 32);
     for (int k = 0; k < 8; ++k) {  // runs of 32, so that compilers make vectors of them
       const uint8_t* qs = block.qs + k / 4 * 32;
+      uint8_t codes[32];
       for (int l = 0; l < 32; ++l) {
-        const int code = (qs[l] >> (k % 4 * 2) & 3) | (block.hmask[l] >> k & 1) << 2;
-        destination[32 * k + l] = scales[2 * k + l / 16] * static_cast<float>(code - 4);
+        const int upper = block.hmask[l] >> k & 1;
+        codes[l] = static_cast<uint8_t>((qs[l] >> (k % 4 * 2) & 3) | upper << 2);
       }
+      for (int j = 0; j < 2; ++j)
+        for (int i = 16 * j; i < 16 * j + 16; ++i)
+          destination[32 * k + i] = scales[2 * k + j] * static_cast<float>(codes[i] - 4);
     }
   }
 }

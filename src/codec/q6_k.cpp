@@ -155,10 +155,12 @@ void decode_q6_k(const std::byte* source, float* destination, int64_t n) {
       const uint8_t* ql = block.ql + k / 4 * 64 + k % 2 * 32;
       const uint8_t* qh = block.qh + k / 4 * 32;
       const int shift = k % 4 / 2 * 4;
-      for (int l = 0; l < 32; ++l) {
-        const int code = (ql[l] >> shift & 15) | (qh[l] >> (k % 4 * 2) & 3) << 4;
-        destination[32 * k + l] = scales[2 * k + l / 16] * static_cast<float>(code - 32);
-      }
+      uint8_t codes[32];
+      for (int l = 0; l < 32; ++l)
+        codes[l] = static_cast<uint8_t>((ql[l] >> shift & 15) | (qh[l] >> (k % 4 * 2) & 3) << 4);
+      for (int j = 0; j < 2; ++j)
+        for (int i = 16 * j; i < 16 * j + 16; ++i)
+          destination[32 * k + i] = scales[2 * k + j] * static_cast<float>(codes[i] - 32);
     }
   }
 }
