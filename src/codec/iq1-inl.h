@@ -6,6 +6,7 @@
 #define RECAST_CODEC_IQ1_INL_H
 #endif
 
+#include <algorithm>
 #include <bit>
 
 #include "codec/iq1.h"
@@ -63,16 +64,15 @@ template <int kinds, int capacity>
 struct CutOffers {
   alignas(64) float qx[capacity][kinds][lanes], q2[capacity][kinds][lanes];
   int first[capacity], second[capacity];  // cuts of lane 0
-  int steps = 0;
 
   // `largest` follows the ratios, not quite exactly; it begins as 0 and stays in a register.
-  HWY_INLINE void add(int a, int b, MaskF valid, const VecF (&x)[kinds], const VecF (&w)[kinds],
-                      VecF& largest) {
+  HWY_INLINE void add(int step, int a, int b, MaskF valid, const VecF (&x)[kinds],
+                      const VecF (&w)[kinds], VecF& largest) {
     const LaneF f;
     for (int k = 0; k < kinds; ++k) {
       const MaskF usable = hn::And(valid, hn::Gt(w[k], hn::Zero(f)));
-      hn::Store(hn::IfThenElseZero(usable, x[k]), f, qx[steps][k]);
-      hn::Store(hn::IfThenElseZero(usable, w[k]), f, q2[steps][k]);
+      hn::Store(hn::IfThenElseZero(usable, x[k]), f, qx[step][k]);
+      hn::Store(hn::IfThenElseZero(usable, w[k]), f, q2[step][k]);
 #if HWY_TARGET <= HWY_AVX3
       const VecF ratio = hn::Mul(hn::Mul(x[k], x[k]), VecF{_mm512_rcp14_ps(w[k].raw)});
 #else
@@ -80,8 +80,8 @@ struct CutOffers {
 #endif
       largest = hn::Max(largest, hn::IfThenElseZero(usable, ratio));
     }
-    first[steps] = a;
-    second[steps++] = b;
+    first[step] = a;
+    second[step] = b;
   }
 
   struct Chosen {
@@ -96,7 +96,7 @@ struct CutOffers {
     chosen.kind = kind;
   }
 
-  HWY_INLINE Chosen choose(bool regular, VecF largest) const {
+  HWY_INLINE Chosen choose(int steps, bool regular, VecF largest) const {
     const LaneF f;
     Chosen chosen;
     const float top = hn::GetLane(hn::MaxOfLanes(f, largest));
@@ -129,10 +129,9 @@ struct CutOffers {
 
 // Lanes b, b + 1 ... that lie in low ... high.
 HWY_INLINE MaskF within(int b, int low, int high) {
-  const LaneI i32;
-  const VecI at = hn::Iota(i32, b);
-  return hn::RebindMask(LaneF(), hn::And(hn::Gt(at, hn::Set(i32, low - 1)),
-                                         hn::Lt(at, hn::Set(i32, high + 1))));
+  const LaneF f;
+  const auto below = hn::FirstN(f, static_cast<size_t>(std::clamp(low - b, 0, lanes)));
+  return hn::AndNot(below, hn::FirstN(f, static_cast<size_t>(std::min(high + 1 - b, lanes))));
 }
 
 alignas(64) inline constexpr float shift_up_repeated[16] = {

@@ -9,6 +9,7 @@
 //   w = d * (2 * scale + 1) * (level - 1 +- 1/8)
 //
 // Source: ggml of llama.cpp v0.5.0, block_iq1_m, dequantize_row_iq1_m, quantize_iq1_m.
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -147,15 +148,18 @@ struct SortedIQ1_M {
   OffersIQ1_M::Chosen cut;
 };
 
+// No branch: which half a sorted value comes from is anyone's guess. Adding +0 changes no sum.
 HWY_INLINE void sum_sorted_iq1_m(const float* x, const float* w, SortedIQ1_M& s) {
-  for (int j = 0; j < 16; ++j)
+  for (int j = 0; j < 16; ++j) {
+    const int i = s.order[j];
+    const float weight = w[i], product = w[i] * x[i];
     for (int h = 0; h < 2; ++h) {
+      const uint32_t inside = i / 8 == h ? ~0u : 0u;
       HalfSumsIQ1_M& sums = s.sums[h];
-      const int i = s.order[j];
-      const bool inside = i / 8 == h;
-      sums.x(j + 1) = inside ? sums.x(j) + w[i] * x[i] : sums.x(j);
-      sums.w(j + 1) = inside ? sums.w(j) + w[i] : sums.w(j);
+      sums.x(j + 1) = sums.x(j) + std::bit_cast<float>(std::bit_cast<uint32_t>(product) & inside);
+      sums.w(j + 1) = sums.w(j) + std::bit_cast<float>(std::bit_cast<uint32_t>(weight) & inside);
     }
+  }
 }
 
 HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const HalfSumsIQ1_M (&sums)[2], const float* w) {
@@ -163,13 +167,14 @@ HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const HalfSumsIQ1_M (&sums)[2], co
   VecF largest = hn::Zero(LaneF());
   VecF qx[4], q2[4];
   quotients_iq1_m(sums, 0, 0, qx, q2);
-  offers.add(0, 0, within(0, 0, 0), qx, q2, largest);
+  offers.add(0, 0, 0, within(0, 0, 0), qx, q2, largest);
+  int steps = 1;
   for (int a = 0; a <= 16; ++a)
     for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 16; b += lanes) {
       quotients_iq1_m(sums, a, b, qx, q2);
-      offers.add(a, b, within(b, a, 16), qx, q2, largest);
+      offers.add(steps++, a, b, within(b, a, 16), qx, q2, largest);
     }
-  return offers.choose(moderate(w, 16), largest);
+  return offers.choose(steps, moderate(w, 16), largest);
 }
 
 HWY_INLINE float settle_iq1_m(const float* x, const float* w, const SortedIQ1_M& s, uint16_t* keys,

@@ -99,32 +99,52 @@ HWY_INLINE void sum_sorted_iq1_s(const float* x, SortedIQ1_S& s) {
   }
 }
 
-// All cuts of 32 sorted values, a vector of second cuts at once.
+// What the quotients need of `lanes` second cuts, whatever the first one is.
+struct SecondCutsIQ1_S {
+  VecF x, w;                    // sums before the cut
+  VecF upper_x[2], upper_w[2];  // what lies behind it, at the third level of each shift
+};
+
+// All cuts of 32 sorted values, a vector of second cuts at once; those from 1 on are aligned.
 HWY_INLINE OffersIQ1_S::Chosen find_cut_iq1_s(const SortedIQ1_S& s) {
   const float *sum_x = s.sums_x + 15, *sum_w = s.sums_w + 15;
   OffersIQ1_S offers;
   VecF largest = hn::Zero(LaneF());
-  const auto add = [&](int a, int b, int last) HWY_ATTR {
+  const auto second_cuts = [&](int b) HWY_ATTR {
+    SecondCutsIQ1_S c;
+    c.x = load(sum_x + b);
+    c.w = load(sum_w + b);
+    const VecF behind_x = hn::Sub(set(sum_x[32]), c.x), behind_w = hn::Sub(set(sum_w[32]), c.w);
+    for (int k = 0; k < 2; ++k) {
+      const VecF t = set((k ? iq::shift_down : iq::shift_up)[2]);
+      c.upper_x[k] = hn::Mul(behind_x, t);
+      c.upper_w[k] = hn::Mul(hn::Mul(behind_w, t), t);
+    }
+    return c;
+  };
+  const auto add = [&](int step, int a, int b, int last, const SecondCutsIQ1_S& c) HWY_ATTR {
     VecF qx[2], q2[2];
-    const VecF middle_x = hn::Sub(load(sum_x + b), set(sum_x[a]));
-    const VecF middle_w = hn::Sub(load(sum_w + b), set(sum_w[a]));
-    const VecF upper_x = hn::Sub(set(sum_x[32]), load(sum_x + b));
-    const VecF upper_w = hn::Sub(set(sum_w[32]), load(sum_w + b));
+    const VecF before_x = set(sum_x[a]), before_w = set(sum_w[a]);
+    const VecF middle_x = hn::Sub(c.x, before_x), middle_w = hn::Sub(c.w, before_w);
     for (int k = 0; k < 2; ++k) {
       const float* t = k ? iq::shift_down : iq::shift_up;
-      const float low_x = (sum_x[a] - sum_x[0]) * t[0];
-      const float low_w = (sum_w[a] - sum_w[0]) * t[0] * t[0];
-      qx[k] = hn::Add(hn::Add(set(low_x), hn::Mul(middle_x, set(t[1]))),
-                      hn::Mul(upper_x, set(t[2])));
-      q2[k] = hn::Add(hn::Add(set(low_w), hn::Mul(hn::Mul(middle_w, set(t[1])), set(t[1]))),
-                      hn::Mul(hn::Mul(upper_w, set(t[2])), set(t[2])));
+      // The sums before the first value are 0, which changes nothing when it is subtracted.
+      const VecF low = set(t[0]), middle = set(t[1]);
+      qx[k] = hn::Add(hn::Add(hn::Mul(before_x, low), hn::Mul(middle_x, middle)), c.upper_x[k]);
+      q2[k] = hn::Add(hn::Add(hn::Mul(hn::Mul(before_w, low), low),
+                              hn::Mul(hn::Mul(middle_w, middle), middle)),
+                      c.upper_w[k]);
     }
-    offers.add(a, b, within(b, a, last), qx, q2, largest);
+    offers.add(step, a, b, within(b, a, last), qx, q2, largest);
   };
-  add(0, 0, 0);
+  add(0, 0, 0, 0, second_cuts(0));
+  SecondCutsIQ1_S cuts[32 / lanes];
+  for (int i = 0; i < 32 / lanes; ++i) cuts[i] = second_cuts(1 + i * lanes);
+  int steps = 1;
   for (int a = 0; a <= 32; ++a)
-    for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 32; b += lanes) add(a, b, 32);
-  return offers.choose(moderate(s.w, 32), largest);
+    for (int i = std::max(a - 1, 0) / lanes; i < 32 / lanes; ++i)
+      add(steps++, a, 1 + i * lanes, 32, cuts[i]);
+  return offers.choose(steps, moderate(s.w, 32), largest);
 }
 
 HWY_INLINE float settle_iq1_s(const float* x, const SortedIQ1_S& s, uint16_t* keys, bool& down) {

@@ -18,7 +18,7 @@ HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
 // The neighbour of `key`, which is not on the grid, whose levels lie nearest to the `group` values
-// y with weights v, both `distance` floats apart. coordinates: of the 2^bits levels, repeated to 16.
+// y with weights v, both `distance` floats apart. coordinates: those of the levels, repeated to 16.
 #if HWY_TARGET <= HWY_AVX3
 template <int group, int bits>
 HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,

@@ -72,8 +72,9 @@ void decode_q2_0(const std::byte* source, float* destination, int64_t n) {
     BlockQ2_0 block;
     std::memcpy(&block, source, sizeof block);
     const float d = f32_from_f16(block.d);
-    for (int i = 0; i < 64; ++i)
-      destination[i] = static_cast<float>((block.qs[i / 4] >> (i % 4 * 2) & 3) - 1) * d;
+    for (int j = 0; j < 16; ++j)
+      for (int k = 0; k < 4; ++k)
+        destination[4 * j + k] = static_cast<float>((block.qs[j] >> (2 * k) & 3) - 1) * d;
   }
 }
 

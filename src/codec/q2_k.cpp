@@ -47,8 +47,9 @@ struct Q2_K {
       }
   }
   static void codes(const Block& block, uint8_t* codes) {
-    for (int i = 0; i < 256; ++i)
-      codes[i] = block.qs[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+    for (int k = 0; k < 8; ++k)
+      for (int l = 0; l < 32; ++l)
+        codes[32 * k + l] = block.qs[k / 4 * 32 + l] >> (k % 4 * 2) & 3;
   }
 };
 

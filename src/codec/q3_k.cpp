@@ -244,10 +244,16 @@ void decode_q3_k(const std::byte* source, float* destination, int64_t n) {
     const float d = f32_from_f16(block.d);
     float scales[16];
     for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(scale_code(block, j) - 32);
-    for (int i = 0; i < 256; ++i) {
-      const int low = block.qs[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
-      const int code = low | (block.hmask[i % 32] >> (i / 32) & 1) << 2;
-      destination[i] = scales[i / 16] * static_cast<float>(code - 4);
+    for (int k = 0; k < 8; ++k) {  // runs of 32, so that compilers make vectors of them
+      const uint8_t* qs = block.qs + k / 4 * 32;
+      uint8_t codes[32];
+      for (int l = 0; l < 32; ++l) {
+        const int upper = block.hmask[l] >> k & 1;
+        codes[l] = static_cast<uint8_t>((qs[l] >> (k % 4 * 2) & 3) | upper << 2);
+      }
+      for (int j = 0; j < 2; ++j)
+        for (int i = 16 * j; i < 16 * j + 16; ++i)
+          destination[32 * k + i] = scales[2 * k + j] * static_cast<float>(codes[i] - 4);
     }
   }
 }

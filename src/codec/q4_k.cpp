@@ -3,7 +3,7 @@
 //   bytes 0-1      d        f16, step of the scales
 //   bytes 2-3      dmin     f16, step of the minima
 //   bytes 4-15     scales   6 bits each, see six_bit_scales.h
-//   bytes 16-143   qs       byte 32 k + l: code 64 k + l in the low nibble, the one 32 on in the high
+//   bytes 16-143   qs       byte 32 k + l: code 64 k + l low, the one 32 on high
 //
 //   w = d * scale * code - dmin * min
 //

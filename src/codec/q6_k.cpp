@@ -151,11 +151,16 @@ void decode_q6_k(const std::byte* source, float* destination, int64_t n) {
     const float d = f32_from_f16(block.d);
     float scales[16];
     for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(block.scales[j]);
-    for (int i = 0; i < 256; ++i) {
-      const int h = i / 128, k = i % 128 / 32, l = i % 32;
-      const int low = block.ql[64 * h + 32 * (k % 2) + l] >> (k / 2 * 4) & 15;
-      const int code = low | (block.qh[32 * h + l] >> (2 * k) & 3) << 4;
-      destination[i] = scales[i / 16] * static_cast<float>(code - 32);
+    for (int k = 0; k < 8; ++k) {  // runs of 32, so that compilers make vectors of them
+      const uint8_t* ql = block.ql + k / 4 * 64 + k % 2 * 32;
+      const uint8_t* qh = block.qh + k / 4 * 32;
+      const int shift = k % 4 / 2 * 4;
+      uint8_t codes[32];
+      for (int l = 0; l < 32; ++l)
+        codes[l] = static_cast<uint8_t>((ql[l] >> shift & 15) | (qh[l] >> (k % 4 * 2) & 3) << 4);
+      for (int j = 0; j < 2; ++j)
+        for (int i = 16 * j; i < 16 * j + 16; ++i)
+          destination[32 * k + i] = scales[2 * k + j] * static_cast<float>(codes[i] - 32);
     }
   }
 }
