@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes the seeds of the fuzz targets with the program's own writers: make_seeds.py RECAST FOLDER
 
-One tiny model of each shape of family, as hf, gguf, safetensors, torch and Meta files, and their
+One tiny model of each shape of family, as hf, gguf, safetensors, torch, DCP and Meta files, and their
 parts. Standard library only. The same program gives the same bytes.
 """
 import json
+import math
 import pathlib
 import shutil
 import struct
@@ -202,6 +203,7 @@ class Seeds:
         self.write_torch(bin_file, weights)
         self.put("hf", "torch", pack([("config.json", config.read_bytes()),
                                       ("pytorch_model.bin", bin_file.read_bytes())]))
+        self.dcp()
         renamed = self.work / "meta.safetensors"
         renamed.write_bytes(with_meta_names(weights.read_bytes()))
         self.write_torch(bin_file, renamed)
@@ -211,6 +213,21 @@ class Seeds:
                  ("consolidated.00.pth", bin_file.read_bytes())]
         self.put("meta", "one", pack(files))
         self.put("meta", "two", pack(files + [("consolidated.01.pth", bin_file.read_bytes())]))
+
+    def dcp(self):
+        run, weights = self.work / "run", self.work / "two.safetensors"
+        weights.write_bytes(safetensors({"w": [3, 2], "v": [3]}))
+        subprocess.run([sys.executable, HERE.parent / "test" / "write_dcp.py", run, weights],
+                       check=True)
+        self.put("dcp", "columns", pack(folder_files(run)))
+        self.put("pickle", "dcp.pkl", (run / ".metadata").read_bytes())
+        slices = []  # three rows of w, two of them in the first rank
+        for rank in (0, 1):
+            info = json.dumps({"w": {"saved_offsets": [2 * rank, 0]}})
+            metadata = {"DCP_SHARDING_INFO": info, "DCP_VERSION": "1.0", "format": "pt"}
+            slices.append((f"shard-0000{rank + 1}-model-00001-of-00001.safetensors",
+                           safetensors({"w": [2 - rank, 2]}, metadata)))
+        self.put("dcp", "slices", pack(slices))
 
     def of_blocks(self):
         """Rows that fill blocks of 32, packed."""
@@ -255,6 +272,16 @@ PLAIN_TOKENIZERS = {
 def pickle_of(path):
     with zipfile.ZipFile(path) as archive:
         return archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl")))
+
+
+def safetensors(shapes, metadata=None):
+    """A file of float32 zeros."""
+    header, end = {"__metadata__": metadata} if metadata else {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(end)
 
 
 def with_meta_names(data):

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A fix may name options and commands: those that there are.
 . "$(dirname "$0")/lib.sh"
-for command in convert inspect validate list; do recast "$command" --help; done > help
+for command in convert inspect validate reproduce list; do recast "$command" --help; done > help
 recast list errors --json | jq -r '.[].fix' > fixes
 grep -oE -- '--[a-z][a-z-]+' fixes | sort -u > options
 grep -oE 'recast [a-z]+' fixes | sort -u > commands

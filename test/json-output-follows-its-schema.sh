@@ -11,8 +11,11 @@ follows report.json 0 convert "$bard" -o a.gguf -Q q8_0
 follows inspect.json 0 inspect a.gguf --tensors --checksum
 follows inspect.json 0 inspect "$bard" --full --stats
 follows validate.json 0 validate a.gguf --all
+follows reproduce.json 0 reproduce a.gguf.recast.json
 head -c 70000 a.gguf > cut.gguf
 follows validate.json 1 validate cut.gguf
+follows card.json 0 card a.gguf
+follows card.json 0 card "$bard" -o -
 for table in formats types archs pairs errors options; do
   follows list.json 0 list $table
   jq -c '.[]' "$out" > rows

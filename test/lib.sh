@@ -58,3 +58,42 @@ drop_root() {
   program=$scratch/recast bard=$scratch/bard
   as_user() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 }
+# write_big MIB: big.safetensors, of ones and twos, which takes long enough to be met in the middle
+write_big() {
+  local rows=() i
+  for ((i = 0; i < $1 / 4; ++i)); do rows+=("t$i F32 1024x1024 0000803f00000040"); done
+  write_safetensors big.safetensors "${rows[@]}"
+}
+# hold OUTPUT OPTION...: starts to convert big.safetensors (to bf16 without OPTIONs) in the
+# background and stops the process, $run, once its journal has two records. `let_go CODE` lets it end.
+hold() {
+  local output=$1 journal attempt
+  shift
+  [ $# -gt 0 ] || set -- --precision bf16
+  journal=$(dirname "$output")/.$(basename "$output").journal
+  for attempt in 1 2 3 4 5; do
+    "$program" convert big.safetensors -o "$output" --journal=1M -j 1 --no-manifest "$@" \
+      > "$out.run" 2> "$err.run" &
+    run=$!
+    until [ "$({ wc -l < "$journal" || echo 0; } 2> /dev/null)" -ge 2 ] || [ -z "$(jobs -rp)" ]; do :; done
+    kill -STOP $run 2> /dev/null || true
+    if [ -e "$journal" ]; then return 0; fi
+    kill -CONT $run 2> /dev/null || true
+    wait $run || true
+    rm -rf "$output"
+  done
+  fail "no run was met in the middle"
+}
+let_go() {
+  local code=0
+  kill -CONT $run
+  wait $run || code=$?
+  cp "$out.run" "$out"
+  cp "$err.run" "$err"
+  [ $code = "$1" ] || { cat "$err" >&2; fail "exit $code, expected $1, of the run that was held"; }
+}
+# in_namespace COMMAND...: as root of a mount name space of its own; skipped where there is none
+in_namespace() {
+  unshare -m true 2> /dev/null || skip "no mount name space"
+  unshare -m "$@"
+}

@@ -46,7 +46,7 @@ def values(folder, source):
         "format-option": "gguf.alignment=64", "no-provenance": "", "tensor-sums": "",
         "split": "tensors:9", "split-max-size": "3MB", "shard-size": "3MB",
         "fake-weight": "", "fake-weight-mode": "random", "fake-weight-config": str(shapes),
-        "seed": "7", "text-only": "",
+        "seed": "7", "text-only": "", "keep-optimizer": "",
     }
 
 

@@ -81,4 +81,5 @@ def main(out, *arguments):
         archive.writestr("archive/version", "3\n")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

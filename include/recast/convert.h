@@ -18,6 +18,8 @@ namespace recast {
 // text means: not given.
 struct ConvertOptions {
   std::string source;        // path of a file or folder
+  std::string source_name;   // taken for the name of the source, which is else that of its path; no
+                             // option of the command line
   std::string output;        // path; a folder (exists or ends in "/") gets the derived name
   std::string to;            // FORMAT[:TYPE]
   std::string from;          // FORMAT
@@ -36,6 +38,7 @@ struct ConvertOptions {
   int64_t context_length = 0;
   std::string rope_scaling;  // TYPE:FACTOR
   bool preserve_metadata = true;
+  bool keep_optimizer = false;             // tensors of optimizers travel too
   std::vector<std::string> metadata;       // KEY=VALUE
   std::vector<std::string> format_option;  // FORMAT.KEY=VALUE
 
@@ -50,6 +53,10 @@ struct ConvertOptions {
 
   int threads = 0;           // 0: every core
   uint64_t memory = 0;       // bytes of anonymous memory; 0: a quarter of RAM or of the cgroup limit
+
+  int max_retries = 3;       // of a call that a file system answers with EAGAIN or ESTALE
+  bool modelfile = false;    // an Ollama Modelfile beside the GGUF
+  std::string layout;        // "lmstudio", "ollama", "oci": the output is that folder form
 
   bool dry_run = false;
   std::string plan, apply;   // files

@@ -1,5 +1,6 @@
 #include "base/memory_budget.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,23 +31,52 @@ uint64_t MemoryBudget::peak() const {
 
 namespace {
 
-// The number in a one-value file of the cgroup tree, or `none` when it says "max" or is absent.
-uint64_t cgroup_value(const char* path, uint64_t none) {
+// The number in a one-value file, UINT64_MAX when it says "max" or is absent.
+uint64_t value_in(const std::string& path) {
   std::ifstream in(path);
   uint64_t value = 0;
-  return in >> value ? value : none;
+  return in >> value ? value : UINT64_MAX;
+}
+
+uint64_t resource_limit(int resource) {
+  rlimit limit;
+  return ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
+                                                                               : UINT64_MAX;
 }
 
 }  // namespace
 
+uint64_t cgroup_memory_limit(const std::string& list, const std::string& mount) {
+  uint64_t least = UINT64_MAX;
+  std::ifstream in(list);
+  for (std::string line; std::getline(in, line);) {  // ID:CONTROLLERS:PATH, version 2 without any
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == line.npos) continue;
+    std::string controllers(1, ',');
+    controllers.append(line, first + 1, second - first - 1).push_back(',');
+    const bool two = controllers == ",,";
+    if (!two && controllers.find(",memory,") == controllers.npos) continue;
+    std::string path = line.substr(second + 1);
+    while (path.ends_with('/')) path.pop_back();
+    const std::string base = mount + (two ? "" : "/memory");
+    const std::string file = two ? "/memory.max" : "/memory.limit_in_bytes";
+    // Inside a container the path may be that of the host: what is not there says nothing.
+    for (;;) {
+      least = std::min(least, value_in(base + path + file));
+      if (path.empty()) break;
+      const size_t slash = path.rfind('/');
+      path.resize(slash == path.npos ? 0 : slash);
+    }
+  }
+  return least;
+}
+
 uint64_t default_memory_limit() {
   const uint64_t physical = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
                             static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
-  uint64_t limit = physical;
-  limit = std::min(limit, cgroup_value("/sys/fs/cgroup/memory.max", physical));
-  limit = std::min(limit,
-                   cgroup_value("/sys/fs/cgroup/memory/memory.limit_in_bytes", physical));
-  return limit / 4;
+  return std::min({physical, cgroup_memory_limit("/proc/self/cgroup", "/sys/fs/cgroup"),
+                   resource_limit(RLIMIT_AS), resource_limit(RLIMIT_DATA)}) /
+         4;
 }
 
 uint64_t anonymous_memory() {

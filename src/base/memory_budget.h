@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <string>
 
 namespace recast {
 
@@ -27,8 +28,14 @@ class MemoryBudget {
   std::condition_variable changed_;
 };
 
-// A quarter of physical memory or of the cgroup limit, whichever is less, in bytes.
+// A quarter of what there is: physical memory, the limit of the cgroups, RLIMIT_AS or RLIMIT_DATA,
+// whichever is least; in bytes.
 uint64_t default_memory_limit();
+
+// The least limit of the memory cgroups (version 1 and 2) that `list`, a file like
+// /proc/self/cgroup, names, and of those above them, below `mount` (/sys/fs/cgroup). UINT64_MAX
+// where there is none.
+uint64_t cgroup_memory_limit(const std::string& list, const std::string& mount);
 
 // Anonymous resident memory of this process now (RssAnon of /proc/self/status), 0 when unknown.
 uint64_t anonymous_memory();

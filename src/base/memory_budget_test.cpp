@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -62,6 +64,29 @@ TEST(MemoryBudget, ManyThreadsNeverHoldMoreThanTheLimit) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_LE(budget.peak(), 64u);
   EXPECT_GE(budget.peak(), 64u - 7u * 8u);
+}
+
+TEST(MemoryBudget, FindsTheLeastLimitOfTheCgroups) {
+  namespace fs = std::filesystem;
+  const fs::path root = fs::path(::testing::TempDir()) / "recast-cgroups";
+  const auto put = [&](const fs::path& name, const std::string& text) {
+    fs::create_directories((root / name).parent_path());
+    std::ofstream(root / name) << text;
+  };
+  const auto limit = [&] { return cgroup_memory_limit(root / "list", root / "fs"); };
+  fs::remove_all(root);
+  EXPECT_EQ(limit(), UINT64_MAX);
+  put("list", "5:cpu:/a\n4:memory:/a/b\n0::/c/d\n");
+  put("fs/a/memory.limit_in_bytes", "1");  // of another controller's tree
+  EXPECT_EQ(limit(), UINT64_MAX);
+  put("fs/c/d/memory.max", "max\n");
+  put("fs/c/memory.max", "5000\n");
+  EXPECT_EQ(limit(), 5000u);
+  put("fs/memory/a/b/memory.limit_in_bytes", "4000\n");
+  EXPECT_EQ(limit(), 4000u);
+  put("fs/memory/memory.limit_in_bytes", "3000\n");
+  EXPECT_EQ(limit(), 3000u);
+  fs::remove_all(root);
 }
 
 TEST(MemoryBudget, KnowsTheMachineAndTheProcess) {

@@ -8,6 +8,7 @@
 #include <exception>
 #include <mutex>
 #include <semaphore>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -88,6 +89,22 @@ class Queue {
   bool closed_ = false;
 };
 
+// Up to `wanted` threads that run `work`, joined at the end. Fewer, or none, where the system has no
+// more to give (ulimit -u, pids of a cgroup): the work gets done all the same.
+class Workers {
+ public:
+  Workers(int64_t wanted, const std::function<void()>& work) {
+    try {
+      for (int64_t i = 0; i < wanted; ++i) threads_.emplace_back(work);
+    } catch (const std::system_error&) {
+    }
+  }
+  bool none() const { return threads_.empty(); }
+
+ private:
+  std::vector<std::jthread> threads_;
+};
+
 // Lets the workers end whatever way the dispatcher does.
 class Closing {
  public:
@@ -138,8 +155,7 @@ void parallel_for(int64_t count, int threads, const std::function<void(int64_t)>
     }
   };
   {
-    std::vector<std::jthread> workers;
-    for (int64_t t = 1; t < std::min<int64_t>(threads, count); ++t) workers.emplace_back(work);
+    const Workers workers(std::min<int64_t>(threads, count) - 1, work);
     work();
   }
   failure.rethrow();
@@ -167,9 +183,9 @@ int64_t parallel_admit(int64_t count, int threads, MemoryBudget& budget, std::st
   };
   int64_t started = 0;
   {
-    std::vector<std::jthread> workers;
-    for (int64_t t = 0; t < std::min<int64_t>(threads, count); ++t) workers.emplace_back(work);
+    const Workers workers(std::min<int64_t>(threads, count), work);
     const Closing closing(queue);
+    if (workers.none()) return admit_serially(count, budget, stop, cost, body);
     while (started < count && !failure.happened() && !stop.stop_requested()) {
       idle.acquire();
       if (failure.happened() || stop.stop_requested()) break;

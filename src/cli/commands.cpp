@@ -5,9 +5,10 @@
 namespace recast::cli {
 namespace {
 
-constexpr const Command* table[] = {&convert_command,    &inspect_command, &validate_command,
-                                    &list_command,       &explain_command, &doctor_command,
-                                    &completion_command, &man_command,     &version_command};
+constexpr const Command* table[] = {
+    &convert_command, &inspect_command,  &validate_command, &reproduce_command,
+    &card_command,    &list_command,     &explain_command,  &doctor_command,
+    &completion_command, &man_command,   &version_command};
 
 constexpr std::string_view group = "Shared";
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "base/memory_budget.h"
+#include "base/shell_quote.h"
 #include "cli/commands.h"
 #include "cli/document.h"
-#include "cli/quote.h"
 #include "cli/report_text.h"
 #include "cli/session.h"
 #include "cli/signals.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/quote.h"
+#include "base/shell_quote.h"
 
 namespace recast::cli {
 namespace {

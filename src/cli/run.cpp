@@ -12,9 +12,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <system_error>
 
+#include "base/shell_quote.h"
 #include "cli/help.h"
-#include "cli/quote.h"
+#include "cli/text_file.h"
 #include "cli/units.h"
 
 namespace recast::cli {
@@ -82,6 +84,11 @@ int guarded(const std::vector<std::string>& arguments, Command command,
     return show(error);
   } catch (const std::bad_alloc&) {
     return show(Error(codes::out_of_memory, {.found = "an allocation failed"}));
+  } catch (const std::system_error& error) {
+    const bool no_thread = error.code() == std::errc::resource_unavailable_try_again ||
+                           error.code() == std::errc::not_enough_memory;
+    return show(no_thread ? Error(codes::no_threads, {.found = error.what()})
+                          : internal_error(error.what(), arguments));
   } catch (const std::exception& error) {
     return show(internal_error(error.what(), arguments));
   }
@@ -113,7 +120,7 @@ void write_all(int fd, std::string_view text) {
     if (n < 0) {
       if (fd == STDERR_FILENO) return;  // nobody is left to tell
       if (errno == EPIPE) throw OutputClosed();
-      fail(codes::text_unwritable, {.where = "standard output", .found = std::strerror(errno)});
+      fail_text("standard output", "", errno);
     }
     text.remove_prefix(static_cast<size_t>(n));
   }

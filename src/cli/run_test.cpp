@@ -9,7 +9,7 @@
 #include <future>
 #include <map>
 
-#include "cli/quote.h"
+#include "base/shell_quote.h"
 #include "cli/signals.h"
 #include "cli/text_file.h"
 

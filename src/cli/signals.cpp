@@ -45,8 +45,11 @@ void install(int signal, void (*handler)(int)) {
 }  // namespace
 
 Interrupts::Interrupts(std::function<void()> on_stop, std::function<void()> on_status) {
-  if (pipe2(pipe_, O_CLOEXEC) != 0)
-    fail(codes::bug, {.where = "pipe2", .found = std::strerror(errno)});
+  if (pipe2(pipe_, O_CLOEXEC) != 0) {
+    const bool no_memory = errno != EMFILE && errno != ENFILE;
+    fail(no_memory ? codes::out_of_memory : codes::too_many_files,
+         {.where = "a pipe for signals", .found = std::strerror(errno)});
+  }
   pipe_end = pipe_[1];
   stopped_by = 0;
   listener_ = std::thread([this, on_stop = std::move(on_stop), on_status = std::move(on_status)] {
@@ -59,11 +62,12 @@ Interrupts::Interrupts(std::function<void()> on_stop, std::function<void()> on_s
 Interrupts::~Interrupts() {
   for (int signal : stop_signals) install(signal, SIG_DFL);
   install(SIGUSR1, SIG_IGN);
-  [[maybe_unused]] const ssize_t n = write(pipe_[1], &quit, 1);
-  listener_.join();
   pipe_end = -1;
+  while (write(pipe_[1], &quit, 1) < 0 && errno == EINTR) {
+  }
+  close(pipe_[1]);  // ends the listener's read, whatever became of the byte
+  listener_.join();
   close(pipe_[0]);
-  close(pipe_[1]);
 }
 
 int Interrupts::exit_code() { return code_of(stopped_by); }

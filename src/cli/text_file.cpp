@@ -13,6 +13,13 @@
 
 namespace recast::cli {
 
+void fail_text(std::string_view where, std::string_view path, int error) {
+  const ErrorCode& code = error == ENOSPC || error == EDQUOT ? codes::no_space
+                          : error == EFBIG                   ? codes::file_size_limit
+                                                             : codes::text_unwritable;
+  fail(code, {.where = std::string(where), .found = std::strerror(error), .file = printable(path)});
+}
+
 void write_text_file(const std::string& path, std::string_view text, std::string_view option) {
   const std::filesystem::path target(path);
   const std::string part =
@@ -21,8 +28,7 @@ void write_text_file(const std::string& path, std::string_view text, std::string
   const auto refuse = [&] {
     const int number = errno;
     std::remove(part.c_str());
-    fail(codes::text_unwritable,
-         {.where = std::string(option), .found = std::strerror(number), .file = printable(path)});
+    fail_text(option, path, number);
   };
   FILE* file = std::fopen(part.c_str(), "wbx");
   if (!file) refuse();

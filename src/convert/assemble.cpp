@@ -13,6 +13,7 @@
 #include "convert/float_types.h"
 #include "convert/language_part.h"
 #include "model/general_metadata.h"
+#include "model/optimizer.h"
 #include "tensor/fill.h"
 #include "tensor/lazy_ops.h"
 #include "transform/fake_weights.h"
@@ -59,7 +60,8 @@ Target Assembler::run() {
                 ? json::Value(nullptr)
                 : overlaid(source_.config, request_.model_config);
   config_file_ = source_.config_file.empty() ? request_.model_config_file : source_.config_file;
-  const bool unchanged = request_.from == request_.to && !request_.asks_for_change();
+  const bool unchanged = request_.from == request_.to && !request_.asks_for_change() &&
+                         source_.trailing_bytes == 0;
   // A set of files is joined: only one file, or a whole folder, can be copied as it is.
   if (unchanged && (source_.files.size() == 1 || request_.to->extension.empty())) return copy();
   provenance_ = options_.provenance && !unchanged;
@@ -289,8 +291,43 @@ void Assembler::name_target() {
   }
 }
 
+namespace {
+
+// tensors of an optimizer are no part of the model. They stand behind it, as they are, or are
+// listed.
+void add_optimizer(const Request& request, std::vector<Tensor> tensors, Target& target) {
+  if (request.options.keep_optimizer) {
+    for (Tensor& tensor : tensors) {
+      target.origins.push_back({{tensor.name}});
+      if (!tensor.value->extent()) target.origins.back().kind = Origin::Kind::converted;
+      target.checkpoint.tensors.push_back(std::move(tensor));
+    }
+    return;
+  }
+  target.warnings.push_back(
+      Error(codes::not_carried, {.where = tensor_where(tensors.front().name),
+                                 .found = fmt::format("{} tensors of an optimizer", tensors.size()),
+                                 .fix = "--keep-optimizer carries them",
+                                 .file = request.options.source}));
+  for (const Tensor& tensor : tensors)
+    target.dropped.push_back(fmt::format("{} (of an optimizer)", tensor.name));
+}
+
+}  // namespace
+
 Target assemble(const Request& request, const Checkpoint& source) {
-  return Assembler(request, source).run();
+  if (std::none_of(source.tensors.begin(), source.tensors.end(), is_optimizer_tensor))
+    return Assembler(request, source).run();
+  Checkpoint model = source;
+  const auto optimizer =
+      std::stable_partition(model.tensors.begin(), model.tensors.end(),
+                            [](const Tensor& tensor) { return !is_optimizer_tensor(tensor); });
+  std::vector<Tensor> tensors(optimizer, model.tensors.end());
+  model.tensors.erase(optimizer, model.tensors.end());
+  Target target = Assembler(request, model).run();
+  if (target.raw_copy) return Assembler(request, source).run();
+  add_optimizer(request, std::move(tensors), target);
+  return target;
 }
 
 }  // namespace recast

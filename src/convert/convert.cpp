@@ -7,12 +7,14 @@
 #include <ctime>
 
 #include "convert/execute.h"
+#include "convert/folder_form.h"
 #include "convert/manifest.h"
 #include "convert/memory_watch.h"
 #include "convert/options.h"
 #include "convert/plan.h"
 #include "convert/report.h"
 #include "convert/verify.h"
+#include "io/system.h"
 
 namespace recast {
 
@@ -53,6 +55,7 @@ StoredPlan read_plan(const ConvertOptions& given) {
 }
 
 Plan planned(const ConvertOptions& options, Progress& progress) {
+  set_max_retries(options.max_retries);
   if (options.apply.empty()) return make_plan(options, progress);
   const StoredPlan stored = read_plan(options);
   Plan plan = make_plan(stored.options, progress);
@@ -182,6 +185,7 @@ class Run {
     progress_.end(Stage::save);
     result_.seconds[Stage::save] = execution.save_s + lap();
     finish(execution, facts, *output, memory, started);
+    name_form_files(plan_, sealed_, *output);
     output->commit();
     progress_.end(Stage::validate);
     result_.seconds[Stage::validate] = lap();
@@ -203,8 +207,10 @@ class Run {
     for (const auto& [name, file] : plan_.source->files) file->check_unchanged();
     facts.seconds = std::chrono::duration<double>(Clock::now() - started).count();
     facts.peak_memory = memory.peak();
-    write_manifest(plan_, hashes, facts, output, execution.source_hashes);
-    if (plan_.manifest_file >= 0 || !plan_.layout.sums.empty()) output.sync();
+    sealed_ = seal_form(plan_, output);
+    write_manifest(plan_, hashes, facts, sealed_, output, execution.source_hashes);
+    if (plan_.manifest_file >= 0 || plan_.first_document >= 0 || !plan_.layout.sums.empty())
+      output.sync();
     if (stop_.stop_requested()) {
       output.keep_for_resume();
       fail(codes::stopped, {.found = "every step is done; the files are not in place yet"});
@@ -227,6 +233,7 @@ class Run {
   std::stop_token stop_;
   std::vector<Finding> warnings_;
   RunResult result_;
+  SealedFiles sealed_;
 };
 
 }  // namespace

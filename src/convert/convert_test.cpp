@@ -123,6 +123,26 @@ TEST(ExecuteConvert, ARefusalLeavesNothingAndTheOldOutput) {
   EXPECT_EQ(model.folder().read("old.gguf"), "old");
 }
 
+TEST(ExecuteConvert, NoDescriptorStaysOpen) {
+  TinyModel model(codec::f32);
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const auto before = descriptors();
+  Watch watch;
+  for (const char* name : {"a.gguf", "b.safetensors"})
+    convert(tiny_options(model, name, {{"threads", "2"}, {"journal", "1K"}}), watch);
+  convert(tiny_options(model, "folder", {{"to", "hf"}, {"shard-size", "10K"}}), watch);
+  EXPECT_EQ(error_of([&] { convert(tiny_options(model, "a.gguf", {}), watch); }).code,
+            &codes::output_exists);
+  model.set("lm_head.weight", 0, 1e30f);
+  EXPECT_EQ(
+      error_of([&] { convert(tiny_options(model, "c.gguf", {{"precision", "f16"}}), watch); }).code,
+      &codes::overflow);
+  EXPECT_EQ(descriptors(), before);
+}
+
 TEST(ExecuteConvert, LossesThatWereAllowedAreWarnings) {
   TinyModel model(codec::f32);
   model.set("lm_head.weight", 0, 1e30f);

@@ -172,6 +172,7 @@ class MemoryOutput : public Output {
   }
   std::string staging_path() const override { return ""; }
   std::string part_name(size_t) const override { return "part"; }
+  void rename(size_t, const std::string&) override {}
   void commit() override {}
   void keep_for_resume() override { kept = true; }
   const std::vector<std::string>& notes() const override { return no_notes_; }

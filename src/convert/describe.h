@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,10 @@ json::Value object(std::initializer_list<std::pair<std::string, json::Value>> me
 
 // SHA-256 of a whole file, as 64 lower-case hexadecimal digits.
 std::string file_sha256(const File& file);
+
+// One line as sha256sum prints it and reads it back with -c. A name with a line break, a carriage
+// return or a backslash has these escaped, and the line begins with a backslash then.
+std::string sha256_line(std::string_view sha256, std::string_view name);
 
 // One tensor: name, type, shape (outermost first), bytes, and offset and file where it stands in one
 // place.

@@ -136,6 +136,21 @@ std::string file_sha256(const File& file) {
   return sha.hex();
 }
 
+std::string sha256_line(std::string_view sha256, std::string_view name) {
+  std::string escaped;
+  for (const char c : name) {
+    if (c == '\\')
+      escaped += "\\\\";
+    else if (c == '\n')
+      escaped += "\\n";
+    else if (c == '\r')
+      escaped += "\\r";
+    else
+      escaped += c;
+  }
+  return fmt::format("{}{}  {}\n", escaped == name ? "" : "\\", sha256, escaped);
+}
+
 json::Value tensor_document(const Tensor& tensor) {
   json::Array shape;
   for (const int64_t extent : tensor.shape()) shape.emplace_back(extent);

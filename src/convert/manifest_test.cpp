@@ -13,7 +13,7 @@ struct Manifest {
       : plan(plan_of(with_manifest(model, given))), output(plan) {
     Watch watch;
     const Execution run = execute(plan, output, watch, {});
-    write_manifest(plan, read_back(plan, run, output, watch), facts, output);
+    write_manifest(plan, read_back(plan, run, output, watch), facts, seal_form(plan, output), output);
   }
   static ConvertOptions with_manifest(const TinyModel& model, Given given) {
     return options_for(model.path(), model / "out.gguf", given);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/memory_budget.h"
@@ -26,13 +27,17 @@ struct MemoryWatch::State {
 };
 
 MemoryWatch::MemoryWatch() : state_(std::make_unique<State>()) {
-  state_->thread = std::jthread([state = state_.get()](std::stop_token stop) {
+  const auto watch = [state = state_.get()](std::stop_token stop) {
     std::unique_lock lock(state->mutex);
     while (!stop.stop_requested()) {
       state->sample();
       state->wake.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
     }
-  });
+  };
+  try {
+    state_->thread = std::jthread(watch);
+  } catch (const std::system_error&) {  // no thread to be had: peak() still samples when asked
+  }
 }
 
 MemoryWatch::~MemoryWatch() = default;

@@ -95,6 +95,7 @@ std::string split_method(std::string_view text) {
 }
 
 constexpr std::string_view fake_modes = "zero random";
+constexpr std::string_view layout_forms = "lmstudio ollama oci";
 constexpr std::string_view verify_levels = "none structure sample tensors";
 
 using Options = ConvertOptions;
@@ -173,6 +174,8 @@ constexpr OptionRow rows[] = {
      false, true, [](Options& o, Text) { o.preserve_metadata = true; }},
     {"no-preserve-metadata", 0, "", "", "off", "Metadata", "leave out what is not needed to load",
      "", false, true, [](Options& o, Text) { o.preserve_metadata = false; }},
+    {"keep-optimizer", 0, "", "", "off", "Metadata", "carry the tensors of optimizers too", "",
+     false, true, [](Options& o, Text) { o.keep_optimizer = true; }},
     {"metadata", 0, "", "KEY=VALUE", "none", "Metadata", "set a key; may be repeated", "", true,
      true,
      [](Options& o, Text v) {
@@ -197,12 +200,21 @@ constexpr OptionRow rows[] = {
     {"shard-size", 0, "", "SIZE", "5GB", "Splitting", "most bytes of a safetensors shard", "",
      false, true, [](Options& o, Text v) { o.shard_size = positive_size(v); }},
 
+    {"layout", 0, "", "FORM", "plain files", "Publishing",
+     "the output is a folder as LM Studio, Ollama or a registry keeps it", layout_forms, false,
+     false, [](Options& o, Text v) { o.layout = choice(v, layout_forms); }},
+    {"modelfile", 0, "", "", "off", "Publishing", "write an Ollama Modelfile beside the GGUF", "",
+     false, false, [](Options& o, Text) { o.modelfile = true; }},
+
     {"threads", 'j', "", "N", "all cores", "Limits", "worker threads; the bytes stay the same", "",
      false, false,
      [](Options& o, Text v) { o.threads = static_cast<int>(count_from(v, 1, 4096)); }},
     {"memory", 0, "max-memory", "SIZE", "a quarter of RAM", "Limits",
      "bytes of memory to stay within", "", false, false,
      [](Options& o, Text v) { o.memory = positive_size(v); }},
+    {"max-retries", 0, "", "N", "3", "Limits",
+     "how often a file system that answers EAGAIN or ESTALE is asked again", "", false, false,
+     [](Options& o, Text v) { o.max_retries = static_cast<int>(count_from(v, 0, 20)); }},
     {"skip-disk-check", 0, "", "", "off", "Limits", "start although the disk looks too small", "",
      false, false, [](Options& o, Text) { o.skip_disk_check = true; }},
 

@@ -1,75 +1,25 @@
 #include "convert/plan.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/checked_math.h"
 #include "base/parallel.h"
 #include "codec/codecs.h"
 #include "convert/carry.h"
 #include "convert/fake_source.h"
+#include "convert/folder_form.h"
 #include "convert/manifest.h"
+#include "convert/modelfile.h"
 #include "convert/options.h"
+#include "convert/place.h"
+#include "model/optimizer.h"
 #include "tensor/lazy_ops.h"
 
 namespace recast {
 
 namespace {
-
-bool is_folder(const std::string& path) {
-  struct stat s;
-  return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
-}
-
-// A folder that may be replaced as a whole: a model, or empty.
-bool is_replaceable_folder(const std::string& path) {
-  if (!is_folder(path)) return false;
-  std::error_code ignored;
-  bool empty = true;
-  for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
-    empty = false;
-    const std::string name = entry.path().filename();
-    if (name == "config.json" || name == "recast.json") return true;
-  }
-  return empty;
-}
-
-std::string with_extension(const Plan& plan) {
-  return plan.target.stem + std::string(plan.request.to->extension);
-}
-
-// Where the output goes. A folder destination gets the derived name; the path of a folder
-// format is the folder itself, unless it is one that holds other things.
-void place(Plan& plan) {
-  const bool folder_format = plan.request.to->extension.empty();
-  std::string output = plan.request.options.output;
-  if (output == "-")
-    fail(codes::bad_value,
-         {.where = "--output", .expected = "a path", .found = "-, a stream: the output needs a file"});
-  if (output.empty()) {
-    plan.folder.assign(1, '.');
-    plan.name = with_extension(plan);
-    return;
-  }
-  const bool slash = output.ends_with('/');
-  while (output.size() > 1 && output.ends_with('/')) output.pop_back();
-  const bool inside = folder_format ? is_folder(output) && !is_replaceable_folder(output)
-                                    : slash || is_folder(output);
-  if (inside) {
-    plan.folder = output;
-    plan.name = with_extension(plan);
-  } else {
-    const size_t at = output.rfind('/');
-    plan.folder = at == std::string::npos ? std::string(1, '.')
-                                          : output.substr(0, std::max<size_t>(at, 1));
-    plan.name = at == std::string::npos ? output : output.substr(at + 1);
-  }
-  if (plan.name.empty() || plan.name == "." || plan.name == "..")
-    fail(codes::no_output_name, {.where = "--output", .found = printable(output)});
-}
 
 // Files of a byte copy: a set gets the names of the source, one file the name asked for.
 Layout copy_layout(const Plan& plan) {
@@ -79,7 +29,7 @@ Layout copy_layout(const Plan& plan) {
   layout.kind = folder ? OutputKind::folder : OutputKind::files;
   std::vector<std::pair<std::string, std::shared_ptr<const File>>> files = source.files;
   for (const auto& [name, file] : files) {
-    std::string final_name = !folder && files.size() == 1 ? plan.name : name;
+    std::string final_name = !folder && files.size() == 1 ? plan.request.write.name : name;
     layout.copies.push_back({layout.files.size(), file});
     layout.files.push_back({std::move(final_name), file->size()});
   }
@@ -217,14 +167,18 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
   plan.source = std::make_shared<Checkpoint>(
       options.fake_weight ? read_fake_source(plan.request)
                           : request.from->read(request.source, request.read));
+  if (!options.source_name.empty()) plan.source->name = options.source_name;
   progress.end(Stage::load);
   progress.begin(Stage::transform, 0);
   plan.target = assemble(request, *plan.source);
+  plan.form = find_folder_form(options.layout);
   place(plan);
-  plan.request.write.name = plan.name;
   plan.layout = plan.target.raw_copy ? copy_layout(plan)
                                      : request.to->lay_out(plan.target.checkpoint, plan.request.write);
+  check_form(plan);
   make_items(plan);
+  add_modelfile(plan);
+  add_form_documents(plan);
   plan.fingerprint = plan_fingerprint(plan);
   if (options.manifest) add_manifest(plan);
   if (plan.layout.kind == OutputKind::folder) {
@@ -234,6 +188,7 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
       if (plan.manifest_file < 0 || static_cast<int>(i) < plan.manifest_file)
         plan.paths.push_back(plan.path_of(i));
   }
+  if (plan.form && plan.form->note) plan.target.notes.push_back(plan.form->note(plan));
   const std::vector<Finding>& seen = plan.source->warnings;
   if (options.allow_unsafe_pickle &&
       std::none_of(seen.begin(), seen.end(),
@@ -241,6 +196,11 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
     plan.request.warnings.push_back(
         Error(codes::option_no_effect,
               {.where = "--allow-unsafe-pickle", .found = "no weights in foreign objects"}));
+  if (options.keep_optimizer && std::none_of(plan.source->tensors.begin(),
+                                             plan.source->tensors.end(), is_optimizer_tensor))
+    plan.request.warnings.push_back(
+        Error(codes::option_no_effect,
+              {.where = "--keep-optimizer", .found = "the source holds no tensors of optimizers"}));
   for (Finding& warning : plan.request.warnings) add_warning(plan.target.warnings, warning);
   progress.end(Stage::transform);
   return plan;
@@ -254,7 +214,7 @@ OutputOptions output_options(const Plan& plan) {
   out.name = plan.layout.kind == OutputKind::folder ? plan.name : plan.layout.files.front().name;
   out.files = plan.layout.files;
   out.force = o.force;
-  out.make_folders = o.mkdir;
+  out.make_folders = o.mkdir || plan.makes_folders;
   out.follow_links = o.follow;
   out.skip_disk_check = o.skip_disk_check;
   for (const auto& [name, file] : plan.source->files) {

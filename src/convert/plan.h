@@ -29,6 +29,8 @@ struct PlanItem {
   int tensor;              // index into the target's tensors, -1 for a file
 };
 
+struct FolderForm;
+
 // A conversion with every byte placed. Made from headers only; the same request and inputs give the
 // same plan.
 struct Plan {
@@ -40,7 +42,10 @@ struct Plan {
   std::vector<Step> steps;
   std::string folder;                  // where the output goes
   std::string name;                    // the main file or the new folder
+  bool makes_folders = false;          // those of `folder` that a form asks for
   std::vector<std::string> paths;      // final paths, the main one first
+  const FolderForm* form = nullptr;    // --layout; null: plain files
+  int first_document = -1;             // in layout.files: what a form adds; -1: nothing
   int manifest_file = -1;              // index into layout.files, -1: none
   std::string fingerprint;             // of inputs, options and version
   uint64_t memory_limit = 0;

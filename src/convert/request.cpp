@@ -7,6 +7,7 @@
 #include "base/checked_math.h"
 #include "codec/codecs.h"
 #include "convert/fake_source.h"
+#include "convert/folder_form.h"
 #include "convert/options.h"
 
 namespace recast {
@@ -30,6 +31,8 @@ const Format* target_format(const ConvertOptions& options, std::string& type) {
     type = suffix;
     return &require_format(name, "--to");
   }
+  const FolderForm* form = find_folder_form(options.layout);
+  if (form && !form->format.empty()) return &require_format(form->format, "--layout");
   if (!options.output.empty())
     if (const Format* format = format_by_extension(options.output)) return format;
   std::vector<std::string_view> names;
@@ -212,6 +215,7 @@ Request resolve(const ConvertOptions& options) {
   if (options.source.empty()) fail(codes::missing_argument, {.expected = "SOURCE"});
   take_read_mode(request);
   request.read.unsafe_pickle = options.allow_unsafe_pickle;
+  request.read.keep_optimizer = options.keep_optimizer;
   request.source = open_source(options.source, request.read.mode);
   std::string type;
   request.to = target_format(options, type);

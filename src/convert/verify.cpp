@@ -20,7 +20,7 @@ namespace {
 class StagedSource final : public Source {
  public:
   StagedSource(const Plan& plan, const Output& output) : plan_(plan), output_(output) {}
-  bool is_folder() const override { return plan_.layout.kind == OutputKind::folder; }
+  bool is_folder() const override { return plan_.request.to->extension.empty(); }
   const std::string& path() const override { return plan_.paths.front(); }
   std::string base_name() const override {
     return is_folder() ? plan_.name : plan_.layout.files.front().name;
@@ -207,7 +207,8 @@ Verification verify(const Plan& plan, const Output& output) {
   const std::string& level = plan.request.options.verify;
   if (level == "none") return {};
   const auto staged = std::make_shared<StagedSource>(plan, output);
-  const Checkpoint written = plan.request.to->read(staged, {.mode = ReadMode::mapped});
+  const Checkpoint written = plan.request.to->read(
+      staged, {.mode = ReadMode::mapped, .keep_optimizer = plan.request.read.keep_optimizer});
   compare_tables(plan, written);
   if (level == "structure" || plan.target.raw_copy || written.tensors.empty()) return {};
   // Every byte has been found to be zero; the source is no more than that.

@@ -109,7 +109,6 @@ TEST(Detect, FoldersOfOtherToolsAreNamed) {
       {{"adapter_config.json", "adapter_model.safetensors"}, "PEFT"},
       {{"adapter_config.json", "adapters.safetensors", "config.json"}, "MLX"},
       {{"latest_checkpointed_iteration.txt", "config.json"}, "Megatron"},
-      {{".metadata", "__0_0.distcp"}, "distributed"},
       {{"saved_model.pb"}, "SavedModel"},
       {{"params.json", "consolidated.safetensors"}, "original"},
   };

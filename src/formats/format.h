@@ -15,6 +15,7 @@ namespace recast {
 struct ReadOptions {
   ReadMode mode = ReadMode::mapped;
   bool unsafe_pickle = false;  // weights inside objects of foreign classes, by attribute path
+  bool keep_optimizer = false;  // tensors of optimizers too, behind those of the model
 };
 
 struct WriteOptions {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "formats/dcp/dcp.h"
 #include "formats/format.h"
 #include "formats/gguf/gguf.h"
 #include "formats/hf/hf.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr const Format* table[] = {
     &formats::gguf,
+    &formats::dcp,
     &formats::hf,
     &formats::safetensors,
     &formats::pytorch,

@@ -15,6 +15,7 @@
 #include "tensor/lazy_ops.h"
 #include "wire/safetensors.h"
 #include "wire/safetensors_index.h"
+#include "wire/safetensors_slices.h"
 
 namespace recast {
 namespace {
@@ -56,14 +57,41 @@ const Codec& codec_of(std::string_view dtype) {
 // Where each tensor was found: the index of its shard.
 using Homes = std::unordered_map<std::string_view, size_t>;
 
-void read_shard(const std::string& name, std::shared_ptr<const File> file, Checkpoint& checkpoint,
-                std::vector<std::string>& sums) {
+// A rank's slices carry the names of the whole tensors. Zeros alone may be the first rank's, or a
+// file that was saved by one rank: its name or an index tells.
+void refuse_slices(const std::string& name, const ShardSet& set, const SafetensorsHeader& header,
+                   const std::string& file, Checkpoint& checkpoint) {
+  const auto offsets = read_slice_offsets(header, file);
+  if (!offsets) return;
+  const auto slice = std::find_if(offsets->begin(), offsets->end(), [](const auto& pair) {
+    return std::any_of(pair.second.begin(), pair.second.end(), [](int64_t n) { return n != 0; });
+  });
+  if (slice != offsets->end() || is_slices_name(name))
+    fail(codes::dcp_slices,
+         {.where = slice != offsets->end() ? tensor_where(slice->first) : key_where(slices_key),
+          .expected = "whole tensors",
+          .found = slice != offsets->end()
+                       ? fmt::format("a slice that begins at {}", to_string(slice->second))
+                       : "a file of one rank",
+          .file = file});
+  if (set.index.empty())
+    add_warning(checkpoint.warnings,
+                Error(codes::assumed, {.where = key_where(slices_key),
+                                       .found = "the tensors are whole, saved by one rank",
+                                       .fix = "if other ranks saved too, name their folder",
+                                       .file = file}));
+}
+
+void read_shard(const std::string& name, const ShardSet& set, std::shared_ptr<const File> file,
+                Checkpoint& checkpoint, std::vector<std::string>& sums) {
   SafetensorsHeader header = read_safetensors_header(*file);
+  refuse_slices(name, set, header, file->name(), checkpoint);
   for (SafetensorsEntry& entry : header.entries) {
     ValuePtr value = stored(file, entry.begin, std::move(entry.shape), codec_of(entry.dtype));
     checkpoint.tensors.push_back({std::move(entry.name), std::move(value)});
   }
   for (auto& [key, value] : header.metadata) {
+    if (key == slices_key || key == slices_version_key) continue;
     if (key == tensor_sums_key)
       sums.push_back(std::move(value));
     else if (!checkpoint.metadata.find(key))
@@ -181,7 +209,7 @@ void read_shards(const Source& source, const ShardSet& set, const ReadOptions& o
     if (set.torch)
       read_torch_weights(name, std::move(file), options, checkpoint);
     else
-      read_shard(name, std::move(file), checkpoint, sums);
+      read_shard(name, set, std::move(file), checkpoint, sums);
   }
   Homes homes;
   for (size_t shard = 0, i = 0; i < checkpoint.tensors.size(); ++i) {

@@ -30,19 +30,27 @@ ShardSet shards_of_name(std::string_view prefix, uint32_t count,
 
 // Appends tensors, metadata (the first shard that has a key wins) and files to the checkpoint.
 // Tensors come in the order of the files. Throws shard_missing, shard_duplicate, shard_mismatch
-// when a tensor is not in the shard that the index names or in none, and what
+// when a tensor is not in the shard that the index names or in none, dcp_slices, and what
 // read_safetensors_header or read_torch_weights throws; a wrong total_size is a warning.
 void read_shards(const Source& source, const ShardSet& set, const ReadOptions& options,
                  Checkpoint& checkpoint);
 
-// Appends to the layout: STEM.safetensors, or, above options.shard_size bytes of tensors,
+// Tensors [begin, end) of a checkpoint.
+struct TensorRange {
+  size_t begin, end;
+};
+
+// Appends to the layout the tensors of the range: STEM.safetensors, or, above options.shard_size bytes of tensors,
 // STEM.safetensors.index.json and STEM-00001-of-0000N.safetensors. Tensors fill the shards in their
 // order; a larger one has a shard to itself. Within a file the reference library's order holds.
 // `__metadata__` is format: pt and the string values of Checkpoint::metadata. With tensor_sums each
 // file has `recast.tensor_sums` there: the sums of its tensors, in the order of their names (by
 // bytes), separated by commas. Throws type_not_stored and what plan_safetensors throws.
-void lay_out_shards(const Checkpoint& checkpoint, const WriteOptions& options,
+void lay_out_shards(const Checkpoint& checkpoint, TensorRange range, const WriteOptions& options,
                     const std::string& stem, Layout& layout);
+// The same in one file of this name, whatever its size, without sums.
+void lay_out_file(const Checkpoint& checkpoint, TensorRange range, std::string name,
+                  Layout& layout);
 
 // The codec's name in safetensors; empty when the format cannot hold it.
 std::string_view safetensors_type_name(const Codec& codec);

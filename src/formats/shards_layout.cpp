@@ -11,15 +11,11 @@
 namespace recast {
 namespace {
 
-// Tensors [begin, end) of the checkpoint.
-struct ShardRange {
-  size_t begin, end;
-};
-
-std::vector<ShardRange> fill_shards(const Checkpoint& checkpoint, uint64_t shard_size) {
-  std::vector<ShardRange> shards{{0, 0}};
+std::vector<TensorRange> fill_shards(const Checkpoint& checkpoint, TensorRange range,
+                                     uint64_t shard_size) {
+  std::vector<TensorRange> shards{{range.begin, range.begin}};
   uint64_t filled = 0;
-  for (size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+  for (size_t i = range.begin; i < range.end; ++i) {
     const uint64_t bytes = checkpoint.tensors[i].bytes();
     if (shards.back().end > shards.back().begin &&
         (filled > shard_size || bytes > shard_size - filled)) {
@@ -43,7 +39,7 @@ SafetensorsMetadata shard_metadata(const Checkpoint& checkpoint, const std::stri
 }
 
 // As many zeros and commas as the sums of the range will be.
-std::string sums_placeholder(ShardRange range) {
+std::string sums_placeholder(TensorRange range) {
   std::string sums;
   for (size_t i = range.begin; i < range.end; ++i) {
     if (i > range.begin) sums += ',';
@@ -54,7 +50,7 @@ std::string sums_placeholder(ShardRange range) {
 
 // Finds the placeholder in the header: quotes inside strings are escaped, so that the quoted key
 // can only be the key, and `__metadata__` stands before every tensor.
-void place_sums(const Checkpoint& checkpoint, ShardRange range, size_t file,
+void place_sums(const Checkpoint& checkpoint, TensorRange range, size_t file,
                 const std::string& header, const std::string& sums, Layout& layout) {
   const size_t key = header.find(fmt::format("\"{}\"", tensor_sums_key));
   const uint64_t first = header.find(sums, key);
@@ -67,7 +63,7 @@ void place_sums(const Checkpoint& checkpoint, ShardRange range, size_t file,
     layout.sums.push_back({order[i], file, first + i * (tensor_sum_digits + 1)});
 }
 
-void add_shard(const Checkpoint& checkpoint, ShardRange range, bool with_sums, std::string name,
+void add_shard(const Checkpoint& checkpoint, TensorRange range, bool with_sums, std::string name,
                Layout& layout) {
   std::vector<SafetensorsTensor> tensors;
   for (size_t i = range.begin; i < range.end; ++i) {
@@ -90,7 +86,7 @@ void add_shard(const Checkpoint& checkpoint, ShardRange range, bool with_sums, s
   layout.pieces.push_back({file, 0, std::move(header)});
 }
 
-void add_index(const Checkpoint& checkpoint, const std::vector<ShardRange>& shards,
+void add_index(const Checkpoint& checkpoint, const std::vector<TensorRange>& shards,
                const std::string& stem, Layout& layout) {
   uint64_t total_size = 0;
   json::Object weight_map;
@@ -114,9 +110,9 @@ void add_index(const Checkpoint& checkpoint, const std::vector<ShardRange>& shar
 
 }  // namespace
 
-void lay_out_shards(const Checkpoint& checkpoint, const WriteOptions& options,
+void lay_out_shards(const Checkpoint& checkpoint, TensorRange range, const WriteOptions& options,
                     const std::string& stem, Layout& layout) {
-  const std::vector<ShardRange> shards = fill_shards(checkpoint, options.shard_size);
+  const std::vector<TensorRange> shards = fill_shards(checkpoint, range, options.shard_size);
   if (shards.size() == 1)
     return add_shard(checkpoint, shards[0], options.tensor_sums,
                      stem + std::string(safetensors_extension), layout);
@@ -126,6 +122,11 @@ void lay_out_shards(const Checkpoint& checkpoint, const WriteOptions& options,
               part_file_name(stem, static_cast<uint32_t>(shard + 1),
                              static_cast<uint32_t>(shards.size()), safetensors_extension),
               layout);
+}
+
+void lay_out_file(const Checkpoint& checkpoint, TensorRange range, std::string name,
+                  Layout& layout) {
+  add_shard(checkpoint, range, false, std::move(name), layout);
 }
 
 }  // namespace recast

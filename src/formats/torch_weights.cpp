@@ -11,8 +11,6 @@
 namespace recast {
 namespace {
 
-constexpr std::string_view metadata_prefix = "src.pytorch.";
-
 // Two 4-bit values share a byte and PyTorch counts bytes: the last axis is twice as long.
 void unpack_shape(const TorchFile& file, const std::string& name, bool contiguous,
                   TorchTensor& tensor) {
@@ -24,7 +22,9 @@ void unpack_shape(const TorchFile& file, const std::string& name, bool contiguou
                              .file = file.name});
 }
 
-ValuePtr value_of(const TorchFile& file, TorchTensor tensor, const std::string& name) {
+}  // namespace
+
+ValuePtr torch_value(const TorchFile& file, TorchTensor tensor, const std::string& name) {
   const Codec& codec = *codec::find(tensor.dtype->plain);
   const uint64_t begin =
       tensor.storage.offset + static_cast<uint64_t>(tensor.offset) * tensor.dtype->bytes;
@@ -38,18 +38,19 @@ ValuePtr value_of(const TorchFile& file, TorchTensor tensor, const std::string& 
                  std::move(tensor.stride));
 }
 
-}  // namespace
-
 void read_torch_weights(const std::string& name, std::shared_ptr<const File> file,
                         const ReadOptions& options, Checkpoint& checkpoint) {
   const TorchFile torch = read_torch_file(file);
-  const StateDict weights = find_state_dict(torch, {.foreign_objects = options.unsafe_pickle});
-  for (const NamedNode& tensor : weights.tensors)
-    checkpoint.tensors.push_back(
-        {tensor.name,
-         value_of(torch, rebuild_tensor(torch, tensor.node, tensor.name), tensor.name)});
+  const StateDict weights =
+      find_state_dict(torch, {.foreign_objects = options.unsafe_pickle,
+                              .keep_optimizer = options.keep_optimizer});
+  for (const auto* tensors : {&weights.tensors, &weights.optimizer})
+    for (const NamedNode& tensor : *tensors)
+      checkpoint.tensors.push_back(
+          {tensor.name,
+           torch_value(torch, rebuild_tensor(torch, tensor.node, tensor.name), tensor.name)});
   for (const auto& [path, value] : weights.values) {
-    const std::string key = fmt::format("{}{}", metadata_prefix, path);
+    const std::string key = fmt::format("{}{}", torch_value_prefix, path);
     if (!checkpoint.metadata.find(key))
       checkpoint.metadata.set(key, MetaValue::string(json::write(value)));
   }

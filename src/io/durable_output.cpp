@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cerrno>
 
+#include "io/source.h"
 #include "io/staging_name.h"
 
 namespace recast {
@@ -61,8 +62,8 @@ void DurableOutput::sync_folders() {
   if (!whole_folder_) return;
   const std::string shown = place_.shown(place_.name);
   for (const auto& name : inner_folders_) {
-    const Descriptor fd(system_calls().open(staging_.get(), name.c_str(),
-                                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+    const Descriptor fd(open_at(staging_.get(), name.c_str(),
+                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) fail_write("open the folder", join_path(shown, name), errno);
     sync_folder(fd.get(), join_path(shown, name));
   }
@@ -75,9 +76,9 @@ void DurableOutput::sync_folders() {
 std::shared_ptr<const File> DurableOutput::reopen(size_t file) const {
   const std::string name = part_name(file);
   const int folder = whole_folder_ ? staging_.get() : place_.fd.get();
-  const int fd = system_calls().open(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
-  if (fd < 0) fail_read("open again", parts_.part(file).shown, errno);
-  return adopt_file(fd, join_path(staging_path(), name), ReadMode::mapped);
+  const int fd = open_at(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) fail_read("open again", parts_.part(file).shown, errno, Side::output);
+  return adopt_file(fd, join_path(staging_path(), name), ReadMode::mapped, Side::output);
 }
 
 std::string DurableOutput::staging_path() const {
@@ -102,6 +103,15 @@ std::vector<Move> DurableOutput::moves() const {
   for (size_t i = 1; i < parts_.size(); ++i) add(parts_.part(i).path, place_.targets[i]);
   add(parts_.part(0).path, place_.targets[0]);
   return moves;
+}
+
+void DurableOutput::rename(size_t file, const std::string& name) {
+  assert(whole_folder_);
+  if (name == part_name(file)) return;
+  check_relative_name(name);
+  note_inner_folders(name);
+  make_inner_folders();
+  parts_.rename(file, name, join_path(place_.shown(place_.name), name));
 }
 
 void DurableOutput::commit() {

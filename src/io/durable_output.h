@@ -36,6 +36,7 @@ class DurableOutput : public Output {
   std::shared_ptr<const File> reopen(size_t file) const override;
   std::string staging_path() const override;
   std::string part_name(size_t file) const override { return parts_.part(file).path; }
+  void rename(size_t file, const std::string& name) override;
   void commit() override;
   void keep_for_resume() override;
   const std::vector<std::string>& notes() const override { return notes_; }
@@ -53,6 +54,7 @@ class DurableOutput : public Output {
   void make_staging_folder();
   PartFiles::Part part_of(size_t file, std::string path) const;
   void note_inner_folders(const std::string& file_name);
+  void make_inner_folders();
 
   void flush_journal();
   void sync_folders();

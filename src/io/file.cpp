@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "io/mapping_guard.h"
+#include "io/open_files.h"
 #include "io/system.h"
 
 namespace recast {
@@ -54,12 +55,13 @@ Fingerprint fingerprint_of(const struct stat& st) {
 // back to pread where that is cheaper or where no address space is left.
 class LocalFile : public File {
  public:
-  LocalFile(Descriptor fd, std::string name, ReadMode mode, const struct stat& st)
-      : fd_(std::move(fd)),
+  LocalFile(Descriptor fd, std::string name, ReadMode mode, Side side)
+      : file_(std::move(fd), name, side),
         name_(std::move(name)),
         mode_(mode),
-        at_open_(fingerprint_of(st)),
-        links_at_open_(st.st_nlink) {}
+        side_(side),
+        at_open_(fingerprint_of(file_.at_open())),
+        links_at_open_(file_.at_open().st_nlink) {}
 
   uint64_t size() const override { return at_open_.size; }
   const std::string& name() const override { return name_; }
@@ -67,13 +69,14 @@ class LocalFile : public File {
 
   void read_at(uint64_t offset, std::span<std::byte> destination) const override {
     require_inside(offset, destination.size());
+    const auto fd = file_.acquire();
     size_t done = 0;
     while (done < destination.size()) {
-      const ssize_t n =
-          system_calls().pread(fd_.get(), destination.data() + done, destination.size() - done,
-                               static_cast<off_t>(offset + done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail_read("read at " + offset_where(offset + done), name_, errno);
+      const ssize_t n = persistently([&] {
+        return system_calls().pread(fd->get(), destination.data() + done, destination.size() - done,
+                                    static_cast<off_t>(offset + done));
+      });
+      if (n < 0) fail_read("read at " + offset_where(offset + done), name_, errno, side_);
       if (n == 0) fail_cut(offset + done);
       done += static_cast<size_t>(n);
     }
@@ -82,12 +85,13 @@ class LocalFile : public File {
   Window window(uint64_t offset, uint64_t bytes) const override {
     require_inside(offset, bytes);
     if (mode_ == ReadMode::mapped && bytes >= smallest_mapping) {
-      const uint64_t size_now = fingerprint_of(state_now()).size;
+      const auto fd = file_.acquire();
+      const uint64_t size_now = fingerprint_of(state_of(*fd)).size;
       if (size_now < offset + bytes) fail_cut(size_now);  // found now, a cut costs no signal
       static const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
       const uint64_t lead = offset % page;
       const size_t length = static_cast<size_t>(bytes + lead);
-      void* base = system_calls().mmap(length, fd_.get(), static_cast<off_t>(offset - lead));
+      void* base = system_calls().mmap(length, fd->get(), static_cast<off_t>(offset - lead));
       if (base != MAP_FAILED) {
         Window mapped =
             Window::mapping(base, length, {static_cast<std::byte*>(base) + lead, bytes});
@@ -107,7 +111,7 @@ class LocalFile : public File {
   }
 
   void check_unchanged() const override {
-    const struct stat st = state_now();
+    const struct stat st = state_of(*file_.acquire());
     const Fingerprint now = fingerprint_of(st);
     // Removing or adding a name moves ctime too, which leaves the bytes as they were.
     const bool touched = now.ctime_ns != at_open_.ctime_ns && st.st_nlink == links_at_open_;
@@ -123,16 +127,16 @@ class LocalFile : public File {
   }
 
  private:
-  struct stat state_now() const {
+  struct stat state_of(const Descriptor& fd) const {
     struct stat st;
-    if (system_calls().fstat(fd_.get(), &st) != 0) fail_read("look at", name_, errno);
+    if (system_calls().fstat(fd.get(), &st) != 0) fail_read("look at", name_, errno, side_);
     return st;
   }
 
   // Moves the position of the descriptor, which no read uses. ENXIO: nothing but a hole up to the
   // end of the file. A file system that cannot tell says that all is data.
   uint64_t next(int whence, uint64_t offset, uint64_t end) const {
-    const off_t at = system_calls().seek(fd_.get(), static_cast<off_t>(offset), whence);
+    const off_t at = system_calls().seek(file_.acquire()->get(), static_cast<off_t>(offset), whence);
     if (at >= 0) return std::min(static_cast<uint64_t>(at), end);
     return whence == SEEK_DATA && errno != ENXIO ? offset : end;
   }
@@ -167,9 +171,10 @@ class LocalFile : public File {
     }
   }
 
-  const Descriptor fd_;
+  const OpenFile file_;
   const std::string name_;
   const ReadMode mode_;
+  const Side side_;
   const Fingerprint at_open_;
   const nlink_t links_at_open_;
 };
@@ -211,9 +216,9 @@ Window Window::mapping(void* base, size_t length, std::span<const std::byte> vie
   return window;
 }
 
-void require_regular(int fd, const std::string& name) {
+void require_regular(int fd, const std::string& name, Side side) {
   struct stat st;
-  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", name, errno);
+  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", name, errno, side);
   struct statfs fs;
   const bool kernel_made = st.st_size == 0 && ::fstatfs(fd, &fs) == 0 &&
                            (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
@@ -222,18 +227,15 @@ void require_regular(int fd, const std::string& name) {
        {.expected = "a regular file", .found = std::string(kind_of(st.st_mode)), .file = name});
 }
 
-std::shared_ptr<const File> adopt_file(int fd, std::string name, ReadMode mode) {
+std::shared_ptr<const File> adopt_file(int fd, std::string name, ReadMode mode, Side side) {
   Descriptor owner(fd);
-  require_regular(fd, name);
-  struct stat st;
-  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", name, errno);
-  return std::make_shared<LocalFile>(std::move(owner), std::move(name), mode, st);
+  require_regular(fd, name, side);
+  return std::make_shared<LocalFile>(std::move(owner), std::move(name), mode, side);
 }
 
 std::shared_ptr<const File> open_file(const std::string& path, ReadMode mode) {
   // O_NONBLOCK: a FIFO without a writer must not hang; it has no effect on regular files.
-  const int fd =
-      system_calls().open(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0);
+  const int fd = open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd >= 0) return adopt_file(fd, path, mode);
   if (errno == ENXIO)
     fail(codes::not_a_file, {.expected = "a regular file", .found = "a socket", .file = path});

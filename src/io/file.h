@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "io/side.h"
+
 namespace recast {
 
 // What identifies the content of an input without reading it. Compared at the end of a run with
@@ -80,11 +82,13 @@ enum class ReadMode { mapped, stream };  // mmap windows, or pread into buffers
 // mapped file that is cut while a window is read gives `input_changed`, not a SIGBUS.
 std::shared_ptr<const File> open_file(const std::string& path, ReadMode mode = ReadMode::mapped);
 
-// The same for a descriptor, which it takes, of a file to be called `name`.
-std::shared_ptr<const File> adopt_file(int fd, std::string name, ReadMode mode);
+// The same for a descriptor, which it takes, of a file to be called `name`. Failures to read it are
+// those of its side.
+std::shared_ptr<const File> adopt_file(int fd, std::string name, ReadMode mode,
+                                       Side side = Side::input);
 
 // Throws not_a_file with what it is, unless `fd` is a regular file with bytes of its own (the files
 // of /proc claim to be regular).
-void require_regular(int fd, const std::string& name);
+void require_regular(int fd, const std::string& name, Side side = Side::input);
 
 }  // namespace recast

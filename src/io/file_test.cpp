@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "io/file_range.h"
 #include "io/io_testing.h"
 
 namespace recast {
@@ -44,6 +45,25 @@ TEST(File, ReadsTheSameMappedAndStreamed) {
     EXPECT_CODE(file->window(UINT64_MAX, 1), truncated);
     EXPECT_CODE(file->window(1, UINT64_MAX), truncated);
   }
+}
+
+TEST(File, ARangeIsAFileThatEndsWhereItEnds) {
+  const Scratch scratch;
+  const auto file = open_file(scratch.write("f", "0123456789"));
+  const auto range = file_range(file, 2, 5);
+  EXPECT_EQ(range->size(), 5u);
+  EXPECT_EQ(range->name(), file->name());
+  EXPECT_EQ(range->fingerprint(), file->fingerprint());
+  EXPECT_EQ(as_text(range->window(1, 4).bytes()), "3456");
+  std::byte one;
+  range->read_at(0, {&one, 1});
+  EXPECT_EQ(one, std::byte{'2'});
+  EXPECT_EQ(range->next_data(1, 5), 1u);
+  Error error;
+  EXPECT_EQ(code_of([&] { range->window(1, 5); }, &error), &codes::truncated);
+  EXPECT_NE(error.where.find('3'), std::string::npos);
+  EXPECT_EQ(code_of([&] { range->read_at(6, {}); }), &codes::truncated);
+  EXPECT_EQ(as_text(file_range(file, 10, 0)->window(0, 0).bytes()), "");
 }
 
 TEST(File, WindowsMoveWithTheirBytes) {

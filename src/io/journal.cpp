@@ -137,13 +137,14 @@ std::optional<std::string_view> checked_json(std::string_view line, uint64_t seq
 
 std::string read_all(int fd, const std::string& shown) {
   struct stat st;
-  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", shown, errno);
+  if (system_calls().fstat(fd, &st) != 0) fail_read("look at", shown, errno, Side::output);
   std::string text(static_cast<size_t>(st.st_size), '\0');
   for (size_t done = 0; done < text.size();) {
-    const ssize_t n =
-        system_calls().pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_read("read", shown, errno);
+    const ssize_t n = persistently([&] {
+      return system_calls().pread(fd, text.data() + done, text.size() - done,
+                                  static_cast<off_t>(done));
+    });
+    if (n < 0) fail_read("read", shown, errno, Side::output);
     if (n == 0) text.resize(done);
     done += static_cast<size_t>(n);
   }
@@ -155,10 +156,10 @@ std::string read_all(int fd, const std::string& shown) {
 std::optional<JournalContent> read_journal(int folder, const std::string& name,
                                            const std::string& shown) {
   const Descriptor fd(
-      system_calls().open(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
+      open_at(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd && errno == ENOENT) return std::nullopt;
-  if (!fd) fail_read("open", shown, errno);
-  require_regular(fd.get(), shown);
+  if (!fd) fail_read("open", shown, errno, Side::output);
+  require_regular(fd.get(), shown, Side::output);
   const std::string text = read_all(fd.get(), shown);
   JournalContent content;
   for (size_t start = 0; start < text.size();) {
@@ -186,8 +187,8 @@ Journal Journal::create(int folder, const std::string& name, const std::string& 
                         const JournalPlan& plan) {
   Journal journal;
   journal.shown_ = shown;
-  journal.fd_ = Descriptor(system_calls().open(
-      folder, name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  journal.fd_ = Descriptor(open_at(folder, name.c_str(),
+                                   O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!journal.fd_) fail_write("make", shown, errno);
   journal.append(begin_record(plan));
   return journal;
@@ -197,8 +198,7 @@ Journal Journal::resume(int folder, const std::string& name, const std::string& 
                         const JournalContent& content) {
   Journal journal;
   journal.shown_ = shown;
-  journal.fd_ =
-      Descriptor(system_calls().open(folder, name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0));
+  journal.fd_ = Descriptor(open_at(folder, name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   if (!journal.fd_) fail_write("open", shown, errno);
   if (system_calls().truncate(journal.fd_.get(), static_cast<off_t>(content.valid_bytes)) != 0)
     fail_write("cut", shown, errno);

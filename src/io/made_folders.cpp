@@ -31,8 +31,8 @@ void MadeFolders::make(const std::string& folder) {
 void MadeFolders::sync() const {
   for (const auto& path : paths_) {
     const std::string parent = fs::path(path).parent_path().string();
-    const Descriptor fd(system_calls().open(AT_FDCWD, parent.empty() ? "." : parent.c_str(),
-                                            O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+    const Descriptor fd(open_at(AT_FDCWD, parent.empty() ? "." : parent.c_str(),
+                                O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) fail_write("open the folder", parent, errno);
     sync_folder(fd.get(), parent);
   }

@@ -80,6 +80,11 @@ class Output {
   virtual std::string staging_path() const = 0;
   virtual std::string part_name(size_t file) const = 0;
 
+  // Gives a file of OutputKind::folder another name inside the new folder, for files that are called
+  // by what they hold. An equal name of another file is taken over: their content is the same.
+  // Requires: every byte of the file is written. Throws as writing does, and unsafe_name.
+  virtual void rename(size_t file, const std::string& name) = 0;
+
   // Renames into place and syncs the folder: after this the output exists.
   virtual void commit() = 0;
   // After a signal or crash-like stop: the part files and the journal stay for the next run. No

@@ -63,8 +63,7 @@ void check_names(const OutputOptions& options) {
 void open_folder(const OutputOptions& options, OutputPlace& place) {
   std::string path = place.folder.empty() ? "." : place.folder;
   for (;;) {
-    place.fd = Descriptor(
-        system_calls().open(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+    place.fd = Descriptor(open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (place.fd) return;
     const int error = errno;
     if (error == EACCES)
@@ -130,7 +129,7 @@ void refuse_same_file(const OutputOptions& options, const OutputPlace& place,
 // An old folder is replaced whole: no input may lie in it.
 void refuse_inputs_beneath(const OutputOptions& options, int folder, const std::string& shown) {
   SystemCalls& sys = system_calls();
-  for (const auto& name : list_folder(folder, shown)) {
+  for (const auto& name : list_folder(folder, shown, Side::output)) {
     struct stat st;
     const std::string path = join_path(shown, name);
     if (sys.stat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -138,7 +137,7 @@ void refuse_inputs_beneath(const OutputOptions& options, int folder, const std::
     refuse_input(options, st, path, "a folder that holds");
     if (!S_ISDIR(st.st_mode)) continue;
     const Descriptor inner(
-        sys.open(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+        open_at(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!inner) fail_write("open the old folder", path, errno);
     refuse_inputs_beneath(options, inner.get(), path);
   }
@@ -169,7 +168,7 @@ OutputPlace::Target look_at(const OutputOptions& options, const OutputPlace& pla
   target.inode = st.st_ino;
   if (options.kind == OutputKind::folder && options.force && !options.inputs.empty()) {
     const Descriptor old(
-        sys.open(place.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+        open_at(place.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!old) fail_write("open the old folder", shown, errno);
     refuse_inputs_beneath(options, old.get(), shown);
   }

@@ -42,8 +42,7 @@ bool stat_in(int folder, const std::string& name, struct stat& st) {
 }
 
 int open_folder_in(int folder, const std::string& name) {
-  return system_calls().open(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-                             0);
+  return open_at(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 }  // namespace
@@ -68,8 +67,7 @@ uint64_t Output::disk_bytes(const std::vector<OutputFileSpec>& files, const std:
   std::string path = folder.empty() ? "." : folder;
   Descriptor fd;
   for (;;) {
-    fd = Descriptor(
-        system_calls().open(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+    fd = Descriptor(open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const std::string parent = std::filesystem::path(path).parent_path().string();
     if (fd || errno != ENOENT || parent == path) break;
     path = parent.empty() ? "." : parent;
@@ -194,7 +192,7 @@ bool DurableOutput::adopt_parts(const JournalContent& journal) {
 void DurableOutput::recover_old_folder() {
   if (!whole_folder_) return;
   auto& target = place_.targets.front();
-  for (const auto& name : list_folder(place_.fd.get(), place_.folder)) {
+  for (const auto& name : list_folder(place_.fd.get(), place_.folder, Side::output)) {
     if (!is_old_name(name, target.name)) continue;
     struct stat st;
     if (target.exists || !stat_in(place_.fd.get(), name, st)) {
@@ -216,7 +214,7 @@ void DurableOutput::recover_old_folder() {
 void DurableOutput::remove_stale_parts() {
   std::set<std::string> named{folder_part_};
   for (size_t i = 0; i < parts_.size(); ++i) named.insert(parts_.part(i).path);
-  for (const auto& name : list_folder(place_.fd.get(), place_.folder)) {
+  for (const auto& name : list_folder(place_.fd.get(), place_.folder, Side::output)) {
     if (name[0] != '.' || name.find(".part-") == name.npos || named.contains(name)) continue;
     const bool stale = std::any_of(
         place_.targets.begin(), place_.targets.end(),
@@ -261,9 +259,13 @@ void DurableOutput::make_staging_folder() {
   staging_ = Descriptor(open_folder_in(place_.fd.get(), name));
   if (!staging_) fail_write("open the folder for", shown, errno);
   for (const auto& file : options_.files) note_inner_folders(file.name);
+  make_inner_folders();
+}
+
+void DurableOutput::make_inner_folders() {
   for (const auto& inner : inner_folders_)
-    if (system_calls().mkdir(staging_.get(), inner.c_str(), 0777) != 0)
-      fail_write("make the folder", join_path(shown, inner), errno);
+    if (system_calls().mkdir(staging_.get(), inner.c_str(), 0777) != 0 && errno != EEXIST)
+      fail_write("make the folder", join_path(place_.shown(place_.name), inner), errno);
 }
 
 void DurableOutput::make_parts() {

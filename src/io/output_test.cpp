@@ -98,6 +98,25 @@ TEST(Output, SetRenamesTheMainFileLast) {
   EXPECT_EQ(scratch.read("m.onnx.data"), "data");
 }
 
+TEST(Output, FilesOfAFolderCanGetTheirNamesLast) {
+  const Scratch scratch;
+  const auto out =
+      Output::open(io_testing::folder(scratch.path(), "m", {{"a", 1}, {"b", 1}, {"c", 1}}));
+  for (size_t i = 0; i < 3; ++i) out->write_at(i, 0, bytes_of(i == 2 ? "2" : "1"));
+  EXPECT_CODE(out->rename(0, "../a"), unsafe_name);
+  out->rename(0, "blobs/1");
+  out->rename(1, "blobs/1");  // of the same content
+  out->rename(2, "c");
+  EXPECT_EQ(out->reopen(1)->size(), 1u);
+  EXPECT_FALSE(scratch.has("m"));
+  out->commit();
+  EXPECT_EQ(scratch.names(), Names{"m"});
+  EXPECT_EQ(scratch.read("m/blobs/1"), "1");
+  EXPECT_EQ(scratch.read("m/c"), "2");
+  EXPECT_FALSE(scratch.has("m/a"));
+  EXPECT_FALSE(scratch.has("m/b"));
+}
+
 TEST(Output, FolderIsBuiltWholeWithInnerFolders) {
   const Scratch scratch;
   auto options = io_testing::folder(scratch.path(), "saved",

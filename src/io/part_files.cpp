@@ -21,7 +21,7 @@ constexpr uint64_t writeback_bytes = uint64_t{16} << 20;
 uint64_t PartFiles::create(Part part, bool preallocate) {
   SystemCalls& sys = system_calls();
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  Descriptor fd(sys.open(folder_, part.path.c_str(), flags, 0600));
+  Descriptor fd(open_at(folder_, part.path.c_str(), flags, 0600));
   if (!fd) fail_write("make", part.shown, errno);
   adopt(std::move(part));  // from here on the owner removes it
   const Part& made = states_.back().part;
@@ -44,6 +44,14 @@ uint64_t PartFiles::create(Part part, bool preallocate) {
 }
 
 void PartFiles::adopt(Part part) { states_.emplace_back().part = std::move(part); }
+
+void PartFiles::rename(size_t i, std::string path, std::string shown) {
+  Part& part = states_[i].part;
+  if (system_calls().rename(folder_, part.path.c_str(), folder_, path.c_str(), 0) != 0)
+    fail_write("rename", part.shown, errno);
+  part.path = std::move(path);
+  part.shown = std::move(shown);
+}
 
 void PartFiles::write_at(size_t i, uint64_t offset, std::span<const std::byte> bytes) {
   State& state = states_[i];
@@ -95,8 +103,7 @@ std::shared_ptr<Descriptor> PartFiles::acquire(State& state) {
   state.last_use = ++clock_;
   if (state.fd) return state.fd;
   if (open_count_ >= most_open) evict_one();
-  Descriptor fd(
-      system_calls().open(folder_, state.part.path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0));
+  Descriptor fd(open_at(folder_, state.part.path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) fail_write("open", state.part.shown, errno);
   state.fd = std::make_shared<Descriptor>(std::move(fd));
   ++open_count_;

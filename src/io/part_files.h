@@ -33,6 +33,9 @@ class PartFiles {
   // Goes on with one that exists.
   void adopt(Part part);
 
+  // Gives it another path below the folder, replacing a file that has it. Requires: no write_at runs.
+  void rename(size_t i, std::string path, std::string shown);
+
   const Part& part(size_t i) const { return states_[i].part; }
   size_t size() const { return states_.size(); }
 

@@ -69,10 +69,10 @@ bool try_remove(int folder, const std::string& name) noexcept {
   if (sys.unlink(folder, name.c_str(), 0) == 0 || errno == ENOENT) return true;
   if (errno != EISDIR && errno != EPERM) return false;
   const Descriptor inner(
-      sys.open(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+      open_at(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!inner) return false;
   try {
-    for (const auto& entry : list_folder(inner.get(), name)) try_remove(inner.get(), entry);
+    for (const auto& entry : list_folder(inner.get(), name, Side::output)) try_remove(inner.get(), entry);
   } catch (const std::exception&) {
     return false;  // what could not be listed stays, and is told as such
   }

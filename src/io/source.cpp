@@ -9,6 +9,7 @@
 #include <climits>
 #include <filesystem>
 
+#include "io/open_files.h"
 #include "io/system.h"
 
 namespace recast {
@@ -16,13 +17,6 @@ namespace recast {
 namespace {
 
 constexpr int open_flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-
-// The absolute path of what a descriptor has open, by the kernel's own account.
-std::string path_of(int fd) {
-  char text[PATH_MAX];
-  const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), text, sizeof(text));
-  return n > 0 ? std::string(text, static_cast<size_t>(n)) : std::string();
-}
 
 // The blobs folder "…/models--ORG--NAME/blobs" when the folder is a hub cache snapshot
 // "…/models--ORG--NAME/snapshots/REV", else empty. Cache layout: huggingface_hub, file_download.
@@ -43,7 +37,7 @@ std::string parent_of(const std::string& path) {
 class Folder {
  public:
   Folder(Descriptor fd, std::string path, ReadMode mode)
-      : fd_(std::move(fd)), path_(std::move(path)), mode_(mode), real_path_(path_of(fd_.get())) {
+      : fd_(std::move(fd)), path_(std::move(path)), mode_(mode), real_path_(real_path_of(fd_.get())) {
     blobs_ = blobs_of(real_path_);
   }
 
@@ -54,7 +48,9 @@ class Folder {
     const std::string shown = join_path(path_, name);
     const Descriptor fd(open_beneath(std::string(name), shown));
     struct stat st;
-    if (!fd || ::fstat(fd.get(), &st) != 0 || !S_ISDIR(st.st_mode)) return {};
+    if (!fd) return {};
+    if (system_calls().fstat(fd.get(), &st) != 0) fail_read("look at", shown, errno);
+    if (!S_ISDIR(st.st_mode)) return {};
     return list_folder(fd.get(), shown);
   }
 
@@ -73,16 +69,16 @@ class Folder {
   int open_beneath(const std::string& name, const std::string& shown) const {
     const open_how how = {
         .flags = open_flags, .mode = 0, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    int fd = -1;
-    do fd = system_calls().open2(fd_.get(), name.c_str(), &how);
-    while (fd < 0 && errno == EAGAIN);  // a rename beside us made the kernel unsure: ask again
+    // EAGAIN also says that a rename beside us made the kernel unsure.
+    const int fd =
+        persistently([&] { return system_calls().open2(fd_.get(), name.c_str(), &how); });
     if (fd >= 0) return fd;
     // A kernel without openat2, or a link out of the folder: judge by where the link led.
     const bool outside = errno == EXDEV;
     if (outside ? blobs_.empty() : errno != ENOSYS) return explain(errno, shown);
-    Descriptor opened(system_calls().open(fd_.get(), name.c_str(), open_flags, 0));
+    Descriptor opened(open_at(fd_.get(), name.c_str(), open_flags));
     if (!opened) return explain(errno, shown);
-    const std::string target = path_of(opened.get());
+    const std::string target = real_path_of(opened.get());
     if (outside ? !inside(target, blobs_) : !inside(target, real_path_) && !inside(target, blobs_))
       return explain(EXDEV, shown);
     return opened.release();
@@ -119,7 +115,9 @@ class LocalSource : public Source {
   bool is_folder() const override { return file_ == nullptr; }
   const std::string& path() const override { return path_; }
   std::string base_name() const override {
-    auto path = std::filesystem::absolute(path_).lexically_normal();
+    std::error_code no_folder;  // the current one may be gone; a relative name then stays one
+    auto path = std::filesystem::absolute(path_, no_folder).lexically_normal();
+    if (no_folder) path = std::filesystem::path(path_).lexically_normal();
     if (!path.has_filename()) path = path.parent_path();  // the trailing slash
     return path.filename().string();
   }
@@ -143,7 +141,7 @@ class LocalSource : public Source {
 };
 
 Folder open_folder(const std::string& path, ReadMode mode) {
-  Descriptor fd(system_calls().open(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+  Descriptor fd(open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) fail_read("open", path, errno);
   return Folder(std::move(fd), path, mode);
 }
@@ -152,7 +150,8 @@ Folder open_folder(const std::string& path, ReadMode mode) {
 
 std::shared_ptr<const Source> open_source(const std::string& path, ReadMode mode) {
   struct stat st;
-  if (system_calls().stat(AT_FDCWD, path.c_str(), &st, 0) != 0) fail_read("look at", path, errno);
+  if (persistently([&] { return system_calls().stat(AT_FDCWD, path.c_str(), &st, 0); }) != 0)
+    fail_read("look at", path, errno);
   if (S_ISDIR(st.st_mode))
     return std::make_shared<LocalSource>(path, nullptr, open_folder(path, mode));
   auto file = open_file(path, mode);

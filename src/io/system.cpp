@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <thread>
 #include <vector>
 
 namespace recast {
@@ -47,6 +50,23 @@ SystemCalls& system_calls() {
   return calls;
 }
 
+namespace {
+std::atomic<int> retries{3};
+}  // namespace
+
+int max_retries() { return retries; }
+void set_max_retries(int most) { retries = most; }
+
+bool pause_before_retry(int error, int retries_done) {
+  if ((error != EAGAIN && error != ESTALE) || retries_done >= max_retries()) return false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20) * (1 << std::min(retries_done, 10)));
+  return true;
+}
+
+int open_at(int folder, const char* path, int flags, mode_t mode) {
+  return persistently([&] { return system_calls().open(folder, path, flags, mode); });
+}
+
 Descriptor::~Descriptor() {
   if (fd_ >= 0) system_calls().close(fd_);
 }
@@ -80,9 +100,13 @@ void fail_sync(std::string_view file, int error) {
   fail(codes::sync_failed, {.found = errno_text(error), .file = std::string(file)});
 }
 
-void fail_read(std::string_view action, std::string_view file, int error) {
+void fail_read(std::string_view action, std::string_view file, int error, Side side) {
   ErrorFacts facts{
       .where = std::string(action), .found = errno_text(error), .file = std::string(file)};
+  const bool limit = error == EMFILE || error == ENFILE || error == ENOMEM;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  if (side == Side::output && full) fail_write(action, file, error);
+  if (side == Side::output && !limit) fail(codes::output_unreadable, std::move(facts));
   if (error == ENOENT || error == ENOTDIR) {
     facts.where.clear();  // what was to be done with it says nothing more
     fail(codes::file_missing, std::move(facts));
@@ -102,8 +126,8 @@ void fail_read(std::string_view action, std::string_view file, int error) {
 void write_fully(int fd, uint64_t offset, const void* bytes, size_t n, std::string_view file) {
   const char* from = static_cast<const char*>(bytes);
   while (n > 0) {
-    const ssize_t done = system_calls().pwrite(fd, from, n, static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
+    const ssize_t done = persistently(
+        [&] { return system_calls().pwrite(fd, from, n, static_cast<off_t>(offset)); });
     // The bytes come from a window; the kernel cannot read them once the input was cut.
     if (done < 0 && errno == EFAULT)
       fail(codes::input_changed,
@@ -121,16 +145,18 @@ std::string join_path(std::string_view folder, std::string_view name) {
   return fmt::format("{}{}{}", folder, folder.back() == '/' ? "" : "/", name);
 }
 
-std::vector<std::string> list_folder(int folder, std::string_view path) {
+std::vector<std::string> list_folder(int folder, std::string_view path, Side side) {
   // Opened anew: a duplicate would share, and move, the position of `folder`.
-  const int fd = system_calls().open(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (fd < 0) fail_read("list", path, errno);
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
+  Descriptor fd(open_at(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) fail_read("list", path, errno, side);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd.get()), ::closedir);
+  if (!stream) fail_read("list", path, errno, side);
+  fd.release();
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());
-    if (!entry && errno) fail_read("list", path, errno);
+    if (!entry && errno) fail_read("list", path, errno, side);
     if (!entry) break;
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);

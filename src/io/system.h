@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <sys/vfs.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "io/side.h"
 
 namespace recast {
 
@@ -48,6 +50,28 @@ struct SystemCalls {
 // The table in use. Replace entries only while no other thread does I/O.
 SystemCalls& system_calls();
 
+// How often a call is made again when a file system answers EAGAIN or ESTALE, which network mounts
+// do and which passes. One number for the process; set it before any work. Default 3.
+int max_retries();
+void set_max_retries(int most);
+
+// Whether such a call is to be made again: pauses first, 20 ms and each time twice as long.
+bool pause_before_retry(int error, int retries_done);
+
+// The result of `call`, which answers -1 and errno like a system call. What a signal interrupted is
+// made again, and what pause_before_retry() says. Not for a sync: once failed, it is final.
+template <class Call>
+auto persistently(Call call) {
+  for (int retries = 0;;) {
+    const auto result = call();
+    if (result >= 0) return result;
+    if (errno != EINTR && !pause_before_retry(errno, retries++)) return result;
+  }
+}
+
+// openat, persistently.
+int open_at(int folder, const char* path, int flags, mode_t mode = 0);
+
 // Owns a descriptor. The destructor closes without looking; close() throws write_failed.
 class Descriptor {
  public:
@@ -79,9 +103,10 @@ std::string errno_text(int error);
 // dropped the pages, so that a second sync would succeed without them.
 [[noreturn]] void fail_sync(std::string_view file, int error);
 
-// What failed to open or read the input `file`: file_missing, file_unreadable (with owner and mode
-// where they can be told), too_many_files, else read_failed.
-[[noreturn]] void fail_read(std::string_view action, std::string_view file, int error);
+// What failed to open or read `file`. An input: file_missing, file_unreadable (with owner and mode
+// where they can be told), too_many_files, else read_failed. An output: output_unreadable.
+[[noreturn]] void fail_read(std::string_view action, std::string_view file, int error,
+                            Side side = Side::input);
 
 // Writes all of it: short writes and EINTR continue. Throws as fail_write, and input_changed when
 // `bytes` lie in a mapping whose file was cut.
@@ -90,7 +115,7 @@ void write_fully(int fd, uint64_t offset, const void* bytes, size_t n, std::stri
 // "folder/name" for messages; just `name` in the current folder.
 std::string join_path(std::string_view folder, std::string_view name);
 
-// Names of the entries of an open folder, sorted by bytes, without "." and "..".
-std::vector<std::string> list_folder(int folder, std::string_view path);
+// Names of the entries of an open folder, sorted by bytes, without "." and "..". Throws as fail_read.
+std::vector<std::string> list_folder(int folder, std::string_view path, Side side = Side::input);
 
 }  // namespace recast

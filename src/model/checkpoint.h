@@ -39,6 +39,7 @@ struct Checkpoint {
   std::vector<SideFile> side_files;                // files beside the weights, by name
   std::string name;                                // to derive names from: folder or file stem
   std::vector<std::pair<std::string, std::shared_ptr<const File>>> files;  // all that belongs to it
+  uint64_t trailing_bytes = 0;                     // of the files, that belong to no part of it
   std::vector<Finding> warnings;
 
   const Tensor* find(std::string_view tensor_name) const;

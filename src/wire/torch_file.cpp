@@ -54,10 +54,10 @@ std::string_view torch_container(const File& file) {
   return is_torch_tar(start) ? "tar archive of PyTorch" : "";
 }
 
-TorchFile read_torch_file(std::shared_ptr<const File> file) {
+TorchFile read_torch_file(std::shared_ptr<const File> file, CrcCheck check) {
   const Window window = file->window(0, std::min<uint64_t>(file->size(), 512));
   const std::string_view start = text_of(window);
-  if (start.starts_with(zip_magic)) return read_torch_zip(std::move(file));
+  if (start.starts_with(zip_magic)) return read_torch_zip(std::move(file), check);
   if (is_torch_tar(start)) return read_torch_tar(std::move(file));
   if (!is_pickle(start))
     fail(codes::torch_record,

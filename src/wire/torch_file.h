@@ -42,13 +42,17 @@ struct TorchFile {
 // empty when it is none of them. Cheap; never throws on content.
 std::string_view torch_container(const File& file);
 
-// Reads directory and pickle; of the storages only their extents, but for small archives, whose
-// CRCs are checked (a wrong one is a warning). Throws what ZipArchive and read_pickle throw,
-// torch_record, torch_storage, and format_not_read for TorchScript and torch.export archives.
-TorchFile read_torch_file(std::shared_ptr<const File> file);
+// Whose CRCs are compared, in a zip. A wrong one is a warning.
+enum class CrcCheck { pickle, small_archives };  // small_archives: all of archives up to 16 MiB
+
+// Reads directory and pickle; of the storages only their extents, but for what `check` asks. Throws
+// what ZipArchive and read_pickle throw, torch_record, torch_storage, and format_not_read for
+// TorchScript and torch.export archives.
+TorchFile read_torch_file(std::shared_ptr<const File> file,
+                          CrcCheck check = CrcCheck::small_archives);
 
 // The containers, for read_torch_file.
-TorchFile read_torch_zip(std::shared_ptr<const File> file);
+TorchFile read_torch_zip(std::shared_ptr<const File> file, CrcCheck check);
 TorchFile read_torch_stream(std::shared_ptr<const File> file);
 TorchFile read_torch_tar(std::shared_ptr<const File> file);
 

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "wire/pickle_values.h"
+#include "wire/torch_optimizer.h"
 #include "wire/torch_tensor.h"
 #include "wire/utf8.h"
 
@@ -21,7 +22,6 @@ namespace {
 constexpr std::string_view wrapper_keys[] = {
     "state_dict", "model", "module",    "model_state_dict", "net",      "weights",
     "params",     "ema",   "model_ema", "state_dict_ema",   "generator"};
-constexpr int most_descents = 2;
 constexpr std::string_view wrapper_prefixes[] = {"module.", "_orig_mod.", "_fsdp_wrapped_module.",
                                                  "_forward_module.", "base_model.model."};
 constexpr int most_walk_depth = 1000;
@@ -77,7 +77,9 @@ class Finder {
       out_.warnings.push_back(
           Error(codes::foreign_classes, {.found = first_names(read_classes_), .file = file_.name}));
     strip_prefixes();
-    make_unique();
+    name_optimizer();
+    make_unique(out_.tensors);
+    make_unique(out_.optimizer);
     list_dropped();
     return std::move(out_);
   }
@@ -122,7 +124,7 @@ class Finder {
 
   PickleRef descend(PickleRef ref) {
     std::string path;
-    for (int level = 0; level < most_descents; ++level) {
+    for (int level = 0; level < most_state_dict_levels; ++level) {
       const PickleNode& node = pickle_[ref];
       if (!is_mapping(pickle_, node) || is_mostly_tensors(node)) break;
       const auto* key = std::find_if(std::begin(wrapper_keys), std::end(wrapper_keys),
@@ -182,7 +184,10 @@ class Finder {
   void walk_pairs(const std::vector<PickleRef>& items, const std::string& path, int depth) {
     for (size_t i = 0; i + 1 < items.size(); i += 2) {
       const std::string key = key_text(pickle_, items[i]);
-      walk(items[i + 1], depth == 0 ? key : fmt::format("{}.{}", path, key), depth + 1);
+      if (depth == 0 && is_optimizer_key(key) && !is_torch_tensor(file_, pickle_[items[i + 1]]))
+        set_aside(items[i + 1], key);
+      else
+        walk(items[i + 1], depth == 0 ? key : fmt::format("{}.{}", path, key), depth + 1);
     }
   }
   void walk_items(const std::vector<PickleRef>& items, const std::string& path, int depth) {
@@ -249,11 +254,14 @@ class Finder {
   void aside(PickleRef ref, const std::string& path, const std::string& top, int depth) {
     const PickleNode& node = pickle_[ref];
     if (node.kind == PickleKind::none && depth > 0) return;
+    if (options_.keep_optimizer && holds_tensor_[ref] && keep(ref, path)) return;
     if (is_torch_tensor(file_, node)) return void(++dropped_[top].tensors);
     if (!holds_tensor_[ref] && carry(ref, path)) return;
     const bool container = is_mapping(pickle_, node) || is_sequence(pickle_, node);
-    const bool large =
-        node.items.size() > most_loose_values || out_.values.size() > most_loose_values;
+    const bool kept =
+        options_.keep_optimizer && holds_tensor_[ref] && !optimizer_root(path).empty();
+    const bool large = !kept && (node.items.size() > most_loose_values ||
+                                 out_.values.size() > most_loose_values);
     if (!container || large || depth > most_walk_depth || path.size() > most_name_bytes)
       return void(dropped_[top].objects.insert(describe_node(pickle_, node)));
     if (walked_[ref]) return;
@@ -267,6 +275,17 @@ class Finder {
     const std::vector<PickleRef>& items = elements_of(pickle_, node);
     for (size_t i = 0; i < items.size(); ++i)
       aside(items[i], fmt::format("{}.{}", path, i), top, depth + 1);
+  }
+  // Whether it is a tensor of an optimizer, which is kept. Notes optimizers as it meets them.
+  bool keep(PickleRef ref, const std::string& path) {
+    const std::string_view root = optimizer_root(path);
+    if (root.empty()) return false;
+    if (root.size() == path.size()) optimizers_[path] = ref;
+    if (!is_torch_tensor(file_, pickle_[ref]) || root.size() == path.size()) return false;
+    if (out_.optimizer.size() == most_tensors)
+      fail(codes::pickle_limit, {.expected = fmt::format("at most {} tensors", most_tensors)});
+    out_.optimizer.push_back({path, ref});
+    return true;
   }
   // A plain value travels as metadata; an empty container says nothing.
   bool carry(PickleRef ref, const std::string& path) {
@@ -299,6 +318,7 @@ class Finder {
                 {.where = last ? std::string("further keys") : key_where(key),
                  .found = last ? fmt::format("{} of them", dropped_.size() - listed_keys)
                                : shown(dropped),
+                 .fix = last || dropped.tensors == 0 ? std::string() : dropped_fix(key),
                  .file = file_.name}));
       if (last) break;
     }
@@ -306,23 +326,28 @@ class Finder {
 
   // ---- names
   void strip_prefixes() {
-    for (bool again = true; again;) {
-      again = false;
-      for (const std::string_view prefix : wrapper_prefixes) {
-        if (!std::all_of(out_.tensors.begin(), out_.tensors.end(), [&](const NamedNode& tensor) {
-              return tensor.name.starts_with(prefix) && tensor.name.size() > prefix.size();
-            }))
-          continue;
-        for (NamedNode& tensor : out_.tensors) tensor.name.erase(0, prefix.size());
-        again = true;
-      }
+    std::vector<std::string*> names;
+    for (NamedNode& tensor : out_.tensors) names.push_back(&tensor.name);
+    strip_wrapper_prefixes(names);
+  }
+  // Of several optimizers each keeps its own key in the names.
+  void name_optimizer() {
+    std::set<std::string> roots;
+    for (const NamedNode& tensor : out_.optimizer) roots.emplace(optimizer_root(tensor.name));
+    std::unordered_map<std::string, ParameterNames> names;
+    for (const std::string& root : roots)
+      names.emplace(root, parameter_names(pickle_, optimizers_[root]));
+    for (NamedNode& tensor : out_.optimizer) {
+      const std::string root(optimizer_root(tensor.name));
+      const std::string start = roots.size() == 1 ? "optimizer" : "optimizer." + root;
+      tensor.name = optimizer_tensor_name(start, tensor.name.substr(root.size() + 1), names[root]);
     }
   }
-  void make_unique() {
+  void make_unique(std::vector<NamedNode>& tensors) {
     std::unordered_set<std::string> seen;
     std::unordered_map<std::string, int> count;
     std::set<std::string> renamed;
-    for (NamedNode& tensor : out_.tensors) {
+    for (NamedNode& tensor : tensors) {
       if (seen.insert(tensor.name).second) continue;
       const std::string name = tensor.name;
       int& number = count.try_emplace(name, 1).first->second;
@@ -341,11 +366,29 @@ class Finder {
   std::vector<bool> holds_tensor_, on_path_, walked_;
   size_t steps_ = 0, all_values_left_ = all_values_budget;
   std::set<std::string> foreign_, read_classes_;
-  std::map<std::string, Dropped> dropped_;  // by the first key of the path
+  std::map<std::string, Dropped> dropped_;         // by the first key of the path
+  std::map<std::string, PickleRef> optimizers_;    // by their path
   StateDict out_;
 };
 
 }  // namespace
+
+std::span<const std::string_view> state_dict_keys() { return wrapper_keys; }
+
+void strip_wrapper_prefixes(std::span<std::string* const> names) {
+  if (names.empty()) return;
+  for (bool again = true; again;) {
+    again = false;
+    for (const std::string_view prefix : wrapper_prefixes) {
+      if (!std::all_of(names.begin(), names.end(), [&](const std::string* name) {
+            return name->starts_with(prefix) && name->size() > prefix.size();
+          }))
+        continue;
+      for (std::string* name : names) name->erase(0, prefix.size());
+      again = true;
+    }
+  }
+}
 
 StateDict find_state_dict(const TorchFile& file, const StateDictOptions& options) {
   return Finder(file, options).run();

@@ -65,7 +65,7 @@ void check_crcs(const ZipArchive& zip, const std::vector<const ZipMember*>& memb
 
 }  // namespace
 
-TorchFile read_torch_zip(std::shared_ptr<const File> file) {
+TorchFile read_torch_zip(std::shared_ptr<const File> file, CrcCheck check) {
   const ZipArchive zip(file);
   if (zip.members().empty())
     fail(codes::torch_record,
@@ -82,7 +82,8 @@ TorchFile read_torch_zip(std::shared_ptr<const File> file) {
                                .file = file->name()});
 
   TorchFile out{.name = file->name()};
-  const bool check_all = file->size() <= checked_archive_bytes;
+  const bool check_all =
+      check == CrcCheck::small_archives && file->size() <= checked_archive_bytes;
   std::vector<const ZipMember*> checked = {member};
   const ZipContent content = zip.content(*member);
   ByteReader in(content.file, content.offset, content.bytes);

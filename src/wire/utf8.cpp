@@ -56,4 +56,13 @@ std::optional<uint64_t> find_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
+std::string with_valid_utf8(std::string_view text) {
+  std::string out;
+  for (auto at = find_invalid_utf8(text); at; at = find_invalid_utf8(text)) {
+    out.append(text.substr(0, *at)).append("\xEF\xBF\xBD");
+    text.remove_prefix(*at + 1);
+  }
+  return out.append(text);
+}
+
 }  // namespace recast

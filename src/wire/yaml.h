@@ -27,6 +27,11 @@ struct ParseOptions {
 // yaml_limit (resource) beyond a limit.
 json::Value parse(std::string_view text, const ParseOptions& options);
 
+// The members as a YAML document in block style, a line each, that reads back as the same value with
+// this parser and with others: text that YAML 1.1 or 1.2 would take for something else is quoted,
+// line breaks and control characters are escaped, invalid UTF-8 becomes U+FFFD.
+std::string write(const json::Object& members);
+
 // The block of YAML at the beginning of a model card (README.md).
 struct FrontMatter {
   json::Object members;            // empty when there is none

@@ -225,5 +225,27 @@ TEST(FrontMatter, OfRealModelCardsIsReadable) {
   EXPECT_GT(cards, 0);
 }
 
+TEST(Yaml, WrittenMembersReadBackAsTheyWere) {
+  const json::Object members{
+      {"plain", "apache-2.0"},
+      {"words", json::Array{json::Value("yes"), json::Value("null"), json::Value("1.0"),
+                            json::Value("~"), json::Value(""), json::Value("0x10")}},
+      {"lines", "---\na: b\n...\n"},
+      {"signs", "{a: [b, *c, &d, !!e] # f | > ' \" \\"},
+      {"control", std::string("a\x01\x7F\xC2\x85", 5)},
+      {"nested", json::Object{{"list", json::Array{json::Value(json::Object{{"x", 1}})}},
+                              {"empty", json::Object{}},
+                              {"none", nullptr},
+                              {"flag", true}}},
+      {"a key: with signs", 0.5}};
+  const std::string text = write(members);
+  EXPECT_EQ(parse(text, {}), json::Value(members)) << text;
+  EXPECT_EQ(text.find("\n---"), text.npos) << text;
+}
+
+TEST(Yaml, BrokenUtf8IsReplaced) {
+  EXPECT_EQ(write({{"a", "x\xFFy"}}), "a: \"x\xEF\xBF\xBDy\"\n");
+}
+
 }  // namespace
 }  // namespace recast::yaml

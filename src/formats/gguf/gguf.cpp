@@ -40,6 +40,7 @@ constexpr FormatKey keys[] = {
 
 constexpr OptionEffect effects[] = {
     {"shard-size", Effect::no_effect, "a GGUF is split by --split or --split-max-size"},
+    {"keep-optimizer", Effect::refused, "programs that run a GGUF refuse tensors they do not know"},
 };
 
 }  // namespace
@@ -57,6 +58,7 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
     add_tensors(checkpoint, part);
     for (Finding& warning : part.header.warnings)
       add_warning(checkpoint.warnings, std::move(warning));
+    checkpoint.trailing_bytes += part.header.trailing_bytes;
     checkpoint.files.emplace_back(part.name, part.file);
   }
   check_metadata(checkpoint, file);

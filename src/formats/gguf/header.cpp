@@ -237,10 +237,11 @@ Header read_header(const std::shared_ptr<const File>& file) {
   const uint64_t data_begin = align_up(in.offset(), header.alignment);
   const auto [end, padded_end] =
       place_tensors(in, header.tensors, data_begin, header.alignment, file->size());
-  if (file->size() > padded_end)
+  header.trailing_bytes = file->size() - std::min(file->size(), padded_end);
+  if (header.trailing_bytes > 0)
     header.warnings.push_back(Error(
         codes::gguf_trailing, {.where = offset_where(padded_end),
-                               .found = fmt::format("{} trailing bytes", file->size() - padded_end),
+                               .found = fmt::format("{} trailing bytes", header.trailing_bytes),
                                .file = file->name()}));
   return header;
 }

@@ -33,6 +33,7 @@ struct Header {
   uint32_t alignment;
   Metadata metadata;  // every key, in file order
   std::vector<TensorEntry> tensors;
+  uint64_t trailing_bytes;        // after the tensor data
   std::vector<Finding> warnings;  // gguf_trailing
 };
 

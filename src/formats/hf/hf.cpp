@@ -8,6 +8,7 @@
 
 #include "formats/hf/weights.h"
 #include "formats/model_files.h"
+#include "model/optimizer.h"
 #include "wire/json.h"
 
 namespace recast::hf {
@@ -39,6 +40,18 @@ std::string model_name(const Source& source) {
   return folder.substr(folder.rfind("--") + 2);
 }
 
+void read_optimizer(const Source& source, const ReadOptions& options, Checkpoint& checkpoint) {
+  const std::string name(optimizer_file_name);
+  if (options.keep_optimizer && source.find(name))
+    return read_shards(source, {{name}, {}}, options, checkpoint);
+  if (source.find(name))
+    add_warning(checkpoint.warnings,
+                Error(codes::not_carried, {.where = name,
+                                           .found = "tensors of an optimizer",
+                                           .fix = "--keep-optimizer carries them",
+                                           .file = source.path()}));
+}
+
 Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options) {
   Checkpoint checkpoint;
   checkpoint.convention = Convention::hf;
@@ -54,6 +67,7 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options
                        .file = source->path()}));
   find_side_files(*source, checkpoint);
   read_shards(*source, weights.set, options, checkpoint);
+  read_optimizer(*source, options, checkpoint);
   if (checkpoint.config.is_object())
     checkpoint.files.insert(checkpoint.files.begin(), {"config.json", source->find("config.json")});
   for (const SideFile& side : checkpoint.side_files)
@@ -122,7 +136,12 @@ Layout lay_out(const Checkpoint& checkpoint, const WriteOptions& options) {
   layout.kind = OutputKind::folder;
   add_text(layout, "config.json", json::write(checkpoint.config, 2) + "\n");
   add_generation_config(layout, checkpoint);
-  lay_out_shards(checkpoint, options, "model", layout);
+  const auto& tensors = checkpoint.tensors;
+  const auto model = static_cast<size_t>(
+      std::find_if(tensors.begin(), tensors.end(), is_optimizer_tensor) - tensors.begin());
+  lay_out_shards(checkpoint, {0, model}, options, "model", layout);
+  if (model < tensors.size())
+    lay_out_file(checkpoint, {model, tensors.size()}, std::string(optimizer_file_name), layout);
   const bool with_code = checkpoint.config.find("auto_map") != nullptr;
   for (const SideFile& side : checkpoint.side_files)
     if (is_written(side, with_code)) add_copy(layout, side);
@@ -140,6 +159,7 @@ constexpr OptionEffect effects[] = {
     {"pre", Effect::no_effect, "pre-tokenizer names belong to GGUF"},
     {"split", Effect::refused, "--shard-size sets the size of shards"},
     {"split-max-size", Effect::refused, "--shard-size sets the size of shards"},
+    {"modelfile", Effect::refused, "a Modelfile names a GGUF file: -t gguf"},
 };
 
 }  // namespace

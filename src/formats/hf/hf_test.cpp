@@ -140,6 +140,22 @@ TEST(Hf, OneSetOfWeightsIsChosen) {
   EXPECT_EQ(other.code(), &codes::weights_ambiguous);
 }
 
+TEST(Hf, TensorsOfAnOptimizerHaveAFileOfTheirOwn) {
+  Folder folder;
+  folder.with_single();
+  folder.write("optimizer.safetensors", one_tensor("optimizer.exp_avg.a"));
+  const Checkpoint without = folder.read();
+  EXPECT_EQ(without.tensors.size(), 1u);
+  ASSERT_EQ(without.warnings.size(), 1u);
+  EXPECT_EQ(without.warnings[0].code, &codes::not_carried);
+  const Checkpoint kept = formats::hf.read(open_source(folder.path()), {.keep_optimizer = true});
+  ASSERT_EQ(kept.tensors.size(), 2u);
+  const Scratch again;
+  write_layout(kept, formats::hf.lay_out(kept, {.name = "m", .shard_size = 8}), again);
+  EXPECT_TRUE(fs::exists(again / "model.safetensors"));
+  expect_same_tensors(kept, formats::hf.read(open_source(again.path()), {.keep_optimizer = true}));
+}
+
 TEST(Hf, PickleWeightsAreReadWhereThereAreNoOthers) {
   using namespace torch_testing;
   const auto weights = [](const char* name) { return torch_zip(dict({{name, tensor()}})); };

@@ -9,6 +9,7 @@
 #include "formats/part_name.h"
 #include "formats/spelling.h"
 #include "formats/torch_weights.h"
+#include "model/optimizer.h"
 
 namespace recast::hf {
 namespace {
@@ -146,12 +147,14 @@ Weights choose_weights(const Source& source) {
   std::vector<std::string> files;  // candidates
   for (const std::string& name : names)
     if (name.ends_with(safetensors_extension) && !name.starts_with("consolidated") &&
-        !name.starts_with("adapter_model"))
+        !name.starts_with("adapter_model") && name != optimizer_file_name)
       files.push_back(name);
   Weights weights{choose_set(source, names, files), {}};
   if (weights.set.torch) return weights;
   for (const std::string& name : files)
     if (!contains(weights.set.names, name)) weights.ignored.push_back(name);
+  // Chunks of a distributed checkpoint whose whole weights stand beside them.
+  if (contains(names, ".metadata")) weights.ignored.emplace_back(".metadata");
   // An index beside the single file is checked when it speaks of that file, stale when it does not.
   if (weights.set.index.empty() && contains(names, index_name)) {
     ShardSet indexed = shards_of_index(source, std::string(index_name));

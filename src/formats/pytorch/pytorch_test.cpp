@@ -53,6 +53,43 @@ TEST(PyTorch, BothContainersAndByteOrders) {
   EXPECT_TRUE(read(torch_zip(value)).tensors[0].value->extent().has_value());
 }
 
+// One of PyTorch's, with the state of a parameter under `key`, and what param_groups say.
+std::string optimizer(const std::string& key, const std::string& groups) {
+  const std::string state = std::string("}(").append(key).append(dict({{"exp_avg", tensor()}}));
+  return dict({{"state", state + "u"}, {"param_groups", "](" + groups + "e"}});
+}
+std::string group(const std::string& names) {
+  return dict({{"lr", number(1)}, {"params", "](" + number(0) + "e"}, {"param_names", names}});
+}
+
+TEST(PyTorch, OptimizersAreKeptOnRequestUnderTheNameOfTheParameter) {
+  const std::string model = dict({{"w", tensor()}});
+  const std::string numbered = optimizer(number(0), dict({{"lr", number(1)}}));
+  const std::string named = optimizer(number(0), group("](" + text("w") + "e"));
+  const std::string by_name = optimizer(text("a.w"), dict({{"lr", number(1)}}));
+  const auto kept = [&](const std::string& value) {
+    return names(read(torch_zip(value), {.keep_optimizer = true}));
+  };
+  const auto pair = [&](const std::string& value) {
+    return dict({{"model", model}, {"optimizer", value}});
+  };
+  EXPECT_EQ(names(pair(numbered)), (Names{"w"}));
+  EXPECT_EQ(kept(pair(numbered)), (Names{"w", "optimizer.state.0.exp_avg"}));
+  EXPECT_EQ(kept(pair(named)), (Names{"w", "optimizer.exp_avg.w"}));
+  EXPECT_EQ(kept(pair(by_name)), (Names{"w", "optimizer.exp_avg.a.w"}));
+  // Beside weights that no key wraps, and several in a list.
+  EXPECT_EQ(kept(dict({{"w", tensor()}, {"optimizer", numbered}})),
+            (Names{"w", "optimizer.state.0.exp_avg"}));
+  EXPECT_EQ(names(dict({{"w", tensor()}, {"optimizer", numbered}})), (Names{"w"}));
+  EXPECT_EQ(kept(dict({{"state_dict", model},
+                       {"optimizer_states", "](" + numbered + named + "e"}})),
+            (Names{"w", "optimizer.optimizer_states.0.state.0.exp_avg",
+                   "optimizer.optimizer_states.1.exp_avg.w"}));
+  const Checkpoint c = read(torch_zip(pair(numbered)), {.keep_optimizer = true});
+  EXPECT_EQ(*c.metadata.find("src.pytorch.optimizer.param_groups")->as_string(), R"([{"lr": 1}])");
+  EXPECT_TRUE(c.warnings.empty());
+}
+
 TEST(PyTorch, WrappersAreTakenOffAndWhatStandsBesideIsCarriedOrListed) {
   const std::string weights =
       dict({{"module._orig_mod.a", tensor()}, {"module._orig_mod.b", tensor()}});

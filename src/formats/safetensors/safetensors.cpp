@@ -56,7 +56,8 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions& options
 
 Layout lay_out(const Checkpoint& checkpoint, const WriteOptions& options) {
   Layout layout;
-  lay_out_shards(checkpoint, options, stem_of(options.name, safetensors_extension), layout);
+  lay_out_shards(checkpoint, {0, checkpoint.tensors.size()}, options,
+                 stem_of(options.name, safetensors_extension), layout);
   return layout;
 }
 
@@ -75,6 +76,7 @@ constexpr OptionEffect effects[] = {
     {"rope-scaling", Effect::no_effect, "the file holds no configuration"},
     {"split", Effect::refused, "--shard-size sets the size of shards"},
     {"split-max-size", Effect::refused, "--shard-size sets the size of shards"},
+    {"modelfile", Effect::refused, "a Modelfile names a GGUF file: -t gguf"},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include "cli/quote.h"
+#include "base/shell_quote.h"
 
-namespace recast::cli {
+namespace recast {
 
 std::string shell_quoted(std::string_view text) {
   constexpr std::string_view plain =
@@ -17,4 +17,4 @@ std::string shell_quoted(std::string_view text) {
   return out + "'";
 }
 
-}  // namespace recast::cli
+}  // namespace recast

@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
-namespace recast::cli {
+namespace recast {
 
 // `text` as one word of a POSIX shell, quoted only when it needs to be.
 std::string shell_quoted(std::string_view text);
 
-}  // namespace recast::cli
+}  // namespace recast
