@@ -1,6 +1,6 @@
 #!/bin/bash
 . "$(dirname "$0")/lib.sh"
-quietly recast convert "$bard" -o m.gguf -Q f16 --no-manifest
+quietly convert "$bard" -o m.gguf -Q f16 --no-manifest
 for type in iq1_s iq1_m iq2_xxs iq2_xs iq2_s iq2_m iq3_xxs q2_k_s; do
   expect_exit 2 recast convert m.gguf -o out.gguf -Q $type
   expect_text 'EU050'

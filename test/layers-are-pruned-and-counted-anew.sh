@@ -1,6 +1,6 @@
 #!/bin/bash
 . "$(dirname "$0")/lib.sh"
-quietly recast convert "$bard" -o m.gguf --no-manifest
+quietly convert "$bard" -o m.gguf --no-manifest
 expect_exit 0 recast convert m.gguf -o three.gguf --prune-layers 1 --no-manifest --verify tensors
 expect_exit 0 recast validate three.gguf
 python3 - "$test_dir" <<'P'

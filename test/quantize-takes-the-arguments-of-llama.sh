@@ -1,6 +1,6 @@
 #!/bin/bash
 . "$(dirname "$0")/lib.sh"
-quietly recast convert "$bard" -o m.gguf -Q f16 --no-manifest
+quietly convert "$bard" -o m.gguf -Q f16 --no-manifest
 expect_exit 0 recast convert m.gguf -o want.gguf -t gguf -Q q4_k_m --no-manifest --no-provenance
 expect_exit 0 recast quantize m.gguf have.gguf Q4_K_M --no-manifest --no-provenance
 expect_same want.gguf have.gguf

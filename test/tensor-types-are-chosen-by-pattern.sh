@@ -1,6 +1,6 @@
 #!/bin/bash
 . "$(dirname "$0")/lib.sh"
-quietly recast convert "$bard" -o plain.gguf -Q q4_0 --no-manifest
+quietly convert "$bard" -o plain.gguf -Q q4_0 --no-manifest
 expect_exit 0 recast convert "$bard" -o two.gguf -Q q4_0 --no-manifest \
   --tensor-type 'blk\.(0|1)\.ffn_down=q8_0'
 python3 "$test_dir/gguf_data.py" plain.gguf two.gguf > differ && fail "nothing changed"
