@@ -62,7 +62,7 @@ def values(folder, source):
         "format-option": "gguf.alignment=64", "no-provenance": "", "tensor-sums": "",
         "split": "tensors:9", "split-max-size": "3MB", "shard-size": "3MB",
         "fake-weight": "", "fake-weight-mode": "random", "fake-weight-config": str(shapes),
-        "seed": "7", "text-only": "", "keep-optimizer": "", "prune-layers": "1",
+        "seed": "7", "text-only": "", "keep-optimizer": "", "prune-layers": "1", "keep-split": "",
         "tensor-type": "ffn_down=f16", "imatrix": str(folder / "ramp.dat"),
         "include-weights": "blk.0.attn_q", "exclude-weights": "blk.0.attn_q",
     }

@@ -26,7 +26,9 @@ constexpr std::pair<std::string_view, std::string_view> contradictions[] = {
     {"preserve-metadata", "no-preserve-metadata"},
     {"restart", "resume"},
     {"plan", "apply"},
-    {"split", "split-max-size"}};
+    {"split", "split-max-size"},
+    {"split", "keep-split"},
+    {"split-max-size", "keep-split"}};
 
 // Of a pair the environment loses against the command line; two flags contradict each other.
 void check_contradictions(const Parsed& parsed) {

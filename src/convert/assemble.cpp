@@ -11,6 +11,7 @@
 #include "codec/codecs.h"
 #include "convert/carry.h"
 #include "convert/float_types.h"
+#include "convert/keep_split.h"
 #include "convert/language_part.h"
 #include "model/general_metadata.h"
 #include "model/optimizer.h"
@@ -228,8 +229,8 @@ void Assembler::report_unknown(const std::vector<std::string>& unknown) {
 
 void Assembler::keep_names() {
   std::vector<Tensor> tensors = source_.tensors;
-  // As the reference quantizer writes them.
-  if (to_gguf() && request_.quant)
+  // As the reference quantizer writes them; a file that is kept keeps its order.
+  if (to_gguf() && request_.quant && request_.write.split != kept_split)
     std::stable_sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) {
       return recipe_order(a.name, b.name);
     });

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "arch/facts.h"
+#include "convert/keep_split.h"
 #include "convert/options.h"
 #include "convert/pooling.h"
 #include "convert/tokenizer_source.h"
@@ -211,7 +212,8 @@ json::Value acting_options(const Request& request) {
         patterns.emplace_back(fmt::format("{}={}", pattern.name.text(), pattern.codec->name));
       if (!patterns.empty()) options.set("tensor-type", std::move(patterns));
     } else if (row.name == "split") {
-      set_name("split", request.write.split);  // with --split-max-size
+      if (request.write.split != kept_split)
+        set_name("split", request.write.split);  // with --split-max-size
     } else if (row.name == "allow-overflow") {
       set_name("allow-overflow", request.options.allow_overflow);
     } else if (given.empty() || row.name == "split-max-size") {

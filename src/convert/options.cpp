@@ -7,6 +7,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "convert/keep_split.h"
+
 namespace recast {
 namespace {
 
@@ -219,6 +221,8 @@ constexpr OptionRow rows[] = {
      false, true, [](Options& o, Text v) { o.split = split_method(v); }},
     {"split-max-size", 0, "", "SIZE", "none", "Splitting", "same as --split size:SIZE", "", false,
      true, [](Options& o, Text v) { o.split_max_size = positive_size(v); }},
+    {"keep-split", 0, "", "", "off", "Splitting", "a GGUF in several files stays in as many", "",
+     false, true, [](Options& o, Text) { o.split = kept_split; }},
     {"shard-size", 0, "", "SIZE", "5GB", "Splitting", "most bytes of a safetensors shard", "",
      false, true, [](Options& o, Text v) { o.shard_size = positive_size(v); }},
 

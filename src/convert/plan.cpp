@@ -10,6 +10,7 @@
 #include "convert/carry.h"
 #include "convert/fake_source.h"
 #include "convert/folder_form.h"
+#include "convert/keep_split.h"
 #include "convert/manifest.h"
 #include "convert/modelfile.h"
 #include "convert/options.h"
@@ -175,6 +176,7 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
   progress.end(Stage::load);
   progress.begin(Stage::transform, 0);
   plan.target = assemble(request, *plan.source);
+  keep_split(plan);
   plan.form = find_folder_form(options.layout);
   place(plan);
   plan.layout = plan.target.raw_copy ? copy_layout(plan)

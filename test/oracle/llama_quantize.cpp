@@ -3,7 +3,7 @@
 // usage: llama_quantize LIBDIR IN.gguf OUT.gguf FTYPE[,FTYPE]... [WORD]...
 //   FTYPE              number of llama.h; of several only the last output stays
 //   dry                nothing is written; the log (stderr) says what each tensor would become
-//   pure, leave        options of the same meaning
+//   pure, leave, keep  options of the same meaning; keep makes OUT a prefix
 //   imatrix=FILE       the older form of importance matrices, values already divided
 //   tensor=REGEX=ID    type of the tensors that the regex finds, by ggml's number; may repeat
 //   embedding=ID output=ID prune=N,N
@@ -102,6 +102,7 @@ void take_word(const std::string& word, QuantizeParams& params, Words& words) {
   };
   if (word == "dry") params.dry_run = true;
   if (word == "pure") params.pure = true;
+  if (word == "keep") params.keep_split = true;
   if (word == "leave") params.quantize_output = false;
   if (const char* path = value("imatrix=")) read_imatrix(path, words);
   if (const char* id = value("embedding=")) params.embedding_type = std::atoi(id);

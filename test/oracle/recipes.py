@@ -209,6 +209,22 @@ class Bard:
             peers.compare_tensors(peers.gguf_tensors(ours), peers.gguf_tensors(theirs))
             raise Differs("the tensors are equal, the files are not")
 
+    def kept_split(self):
+        """Each part of a split model, every byte."""
+        peers.recast("convert", self.model, "-o", self.folder / "parts.gguf", "--split", "size:3M",
+                     "--no-manifest", "--no-provenance")
+        parts = sorted(self.folder.glob("parts-*.gguf"))
+        code, log = peer_quantize(parts[0], self.folder / "theirs", NUMBERS["q4_k_m"], "keep")
+        if code:
+            raise Differs(log.strip()[-500:])
+        peers.recast("convert", parts[0], "-o", self.folder / "ours.gguf", "-Q", "q4_k_m",
+                     "--keep-split", "--no-manifest", "--no-provenance")
+        for part in parts:
+            theirs = self.folder / part.name.replace("parts", "theirs")
+            if theirs.read_bytes() != (self.folder / part.name.replace("parts", "ours")).read_bytes():
+                raise Differs(f"{part.name} differs")
+        return f"{len(parts)} parts"
+
     def weighted(self, kind):
         """Tensors by a matrix that llama.cpp gets divided: every type that knows importance."""
         matrix = EXPECTED / "bard.imatrix.gguf"
@@ -251,6 +267,7 @@ def main(wanted):
             bard.whole_file, "q3_k_l", ("leave", ["--leave-output-tensor"]))
         checks["file-prune-layers"] = functools.partial(
             bard.whole_file, "q4_k_m", ("prune=1", ["--prune-layers", "1"]))
+        checks["file-keep-split"] = bard.kept_split
         return peers.run_checks({n: c for n, c in checks.items() if not wanted or n in wanted})
 
 

@@ -163,6 +163,7 @@ constexpr OptionEffect effects[] = {
     {"pre", Effect::no_effect, "pre-tokenizer names belong to GGUF"},
     {"split", Effect::refused, "--shard-size sets the size of shards"},
     {"split-max-size", Effect::refused, "--shard-size sets the size of shards"},
+    {"keep-split", Effect::refused, "--shard-size sets the size of shards"},
     {"modelfile", Effect::refused, "a Modelfile names a GGUF file: -t gguf"},
 };
 

@@ -80,6 +80,7 @@ constexpr OptionEffect effects[] = {
     {"rope-scaling", Effect::no_effect, "the file holds no configuration"},
     {"split", Effect::refused, "--shard-size sets the size of shards"},
     {"split-max-size", Effect::refused, "--shard-size sets the size of shards"},
+    {"keep-split", Effect::refused, "--shard-size sets the size of shards"},
     {"modelfile", Effect::refused, "a Modelfile names a GGUF file: -t gguf"},
 };
 
