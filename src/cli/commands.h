@@ -32,9 +32,9 @@ struct Command {
   int (*run)(Session&);   // exit code
 };
 
-extern const Command convert_command, quantize_command, inspect_command, validate_command, reproduce_command,
-    card_command, list_command, explain_command, doctor_command, completion_command, man_command,
-    version_command;
+extern const Command convert_command, quantize_command, inspect_command, validate_command,
+    reproduce_command, card_command, list_command, explain_command, doctor_command,
+    completion_command, man_command, version_command;
 
 // In the order of `recast --help`.
 std::span<const Command* const> commands();

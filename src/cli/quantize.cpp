@@ -48,15 +48,16 @@ const Command quantize_command = {
     .operands = "IN [OUT] TYPE [THREADS]",
     .least = 2,
     .most = 4,
-    .examples = {{{"quantize m-f16.gguf m-q4_k_m.gguf q4_k_m", "the usual mixture of types"},
-                  {"quantize m-f16.gguf iq2_xs --imatrix m.imatrix.gguf", "few bits, by importance"},
-                  {"quantize m-f16.gguf q4_k --tensor-type ffn_down=q8_0", "some matrices otherwise"}}},
-    .frequent = "imatrix tensor-type embedding-type output-type pure allow-requantize dry-run threads force",
+    .examples = {{{"quantize m.gguf m-q4_k_m.gguf q4_k_m", "the usual mixture"},
+                  {"quantize m.gguf iq2_xs --imatrix m.dat", "by importance"},
+                  {"quantize m.gguf q4_0 --tensor-type attn_v=q8_0", "some otherwise"}}},
+    .frequent =
+        "imatrix tensor-type embedding-type output-type pure allow-requantize dry-run force",
     .options = convert_options(),
     .text =
-        "The same as recast convert IN -o OUT -t gguf -Q TYPE, with the arguments of llama-quantize. "
-        "Keys and other tensors are copied. recast list types shows the types and which of them need "
-        "an importance matrix.",
+        "The same as recast convert IN -o OUT -t gguf -Q TYPE, with the arguments of "
+        "llama-quantize. Keys and other tensors are copied. recast list types shows the types and "
+        "which of them need an importance matrix.",
     .run = run_quantize};
 
 }  // namespace recast::cli

@@ -99,7 +99,7 @@ void Assembler::report_importance() {
   if (unweighted_.empty() || chosen) return;
   warnings().push_back(Error(codes::imatrix_missing,
                              {.where = tensor_where(unweighted_.front()),
-                              .found = fmt::format("{} tensors without an entry", unweighted_.size()),
+                              .found = fmt::format("{} tensors without one", unweighted_.size()),
                               .file = options_.imatrix}));
 }
 

@@ -44,7 +44,7 @@ void patterns_of_file(const std::string& path, std::vector<TypePattern>& pattern
   const auto file = open_file(path);
   if (file->size() > most_pattern_bytes)
     fail(codes::bad_value, {.where = "--tensor-type",
-                            .expected = fmt::format("a file of at most {} bytes", most_pattern_bytes),
+                            .expected = fmt::format("at most {} bytes", most_pattern_bytes),
                             .found = fmt::format("{}", file->size()),
                             .file = path});
   const Window window = file->window(0, file->size());
@@ -90,7 +90,7 @@ void read_importance(Request& request) {
     fail(codes::imatrix_file, {.where = "--imatrix", .found = "a folder", .file = path});
   const auto& formats = all_formats();
   const auto gguf = std::find_if(formats.begin(), formats.end(), [&](const Format* format) {
-    return format->convention == Convention::gguf && format->read && !format->probe(*source).empty();
+    return format->convention == Convention::gguf && !format->probe(*source).empty();
   });
   request.imatrix_file = source->file();
   Importance importance =

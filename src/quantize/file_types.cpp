@@ -67,7 +67,8 @@ const Codec& fitting(const Codec& type, const Tensor& tensor, std::vector<Findin
   warnings.push_back(
       Error(codes::fallback_type,
             {.where = tensor_where(tensor.name),
-             .expected = fmt::format("a row that {} divides, for {}", type.block_elements, type.name),
+             .expected =
+                 fmt::format("a row that {} divides, for {}", type.block_elements, type.name),
              .found = fmt::format("{}; {} is used", row, other.name)}));
   return other;
 }

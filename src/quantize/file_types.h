@@ -26,8 +26,8 @@ std::span<const FileType> all_file_types();
 // By name in any spelling of R-027. Throws unknown_type with the nearest name; q8_1, which is no
 // file type, is refused as unsupported.
 const FileType& file_type(std::string_view name);
-// The file type that bears the name of the codec, else the first whose matrices are of it; null when
-// there is none.
+// The file type that bears the name of the codec, else the first whose matrices are of it; null
+// when there is none.
 const FileType* file_type_of(const Codec& codec);
 const FileType* file_type_by_number(uint32_t number);
 
@@ -45,14 +45,14 @@ struct TypeRequest {
   RecipeModel model = {};
 };
 
-// Throws requantize, type_not_decodable, pattern_unused, each before any work. Fallbacks of rows that
-// do not fit the block are warnings. A type that may come without importance is for the caller to
-// check: imatrix_needed.
+// Throws requantize, type_not_decodable, pattern_unused, each before any work. Fallbacks of rows
+// that do not fit the block are warnings. Whether a type needs importance that is not there is for
+// the caller to ask: needs_importance().
 std::vector<const Codec*> decide_types(std::span<const Tensor> tensors, const TypeRequest& request,
                                        std::vector<Finding>& warnings);
 
-// Tensors that the reference converter writes as F32: vectors, norms, routers, positions, what is no
-// weight. No file type packs them.
+// Tensors that the reference converter writes as F32: vectors, norms, routers, positions, what is
+// no weight. No file type packs them.
 bool keeps_float(std::string_view gguf_name, const Shape& shape);
 // Matrices beside those that the reference quantizer leaves in the type they have.
 bool stays_unpacked(std::string_view gguf_name);

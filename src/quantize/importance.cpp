@@ -37,7 +37,8 @@ ImportanceValues mean(const Tensor& sums, const Tensor& counts, const std::strin
                                .found = fmt::format("{} of {} sums", n.size(), values.size()),
                                .file = file});
   const size_t row = values.size() / n.size();
-  for (size_t i = 0; i < values.size(); ++i) values[i] = n[i / row] > 0 ? values[i] / n[i / row] : 1;
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = n[i / row] > 0 ? values[i] / n[i / row] : 1;
   return std::make_shared<const std::vector<float>>(std::move(values));
 }
 
@@ -52,7 +53,7 @@ Importance importance_from(const Checkpoint& matrix) {
     const Tensor* counts = matrix.find(name + std::string(counts_end));
     if (!counts)
       fail(codes::imatrix_file, {.where = tensor_where(sums.name),
-                                 .expected = fmt::format("{}{} beside it", printable(name), counts_end),
+                                 .expected = fmt::format("{} beside it", counts_end.substr(1)),
                                  .file = file});
     importance.entries.emplace(name, mean(sums, *counts, file));
   }

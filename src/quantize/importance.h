@@ -28,8 +28,8 @@ Importance importance_from(const Checkpoint& matrix);
 // Requires every value to be finite and not negative; throws imatrix_file.
 void check_importance(const Importance& importance, const std::string& path);
 
-// Keeps the entries whose names some pattern of `include` matches (all without one), leaves out those
-// that one of `exclude` does. Throws pattern_unused.
+// Keeps the entries whose names some pattern of `include` matches (all without one), leaves out
+// those that one of `exclude` does. Throws pattern_unused.
 void choose_entries(Importance& importance, const std::vector<NamePattern>& include,
                     const std::vector<NamePattern>& exclude);
 

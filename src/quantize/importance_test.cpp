@@ -53,7 +53,8 @@ TEST(Importance, OfAnotherSortOfFileIsRefused) {
   odd_counts.tensors[3] = floats("e.weight.counts", {1, 1}, {4});
   EXPECT_EQ(code_of([&] { importance_from(odd_counts); }), &codes::imatrix_file);
   Checkpoint packed = matrix();
-  packed.tensors[0] = {"q.weight.in_sum2", constant(std::vector<std::byte>(34), {1, 32}, codec::q8_0)};
+  packed.tensors[0] = {"q.weight.in_sum2",
+                       constant(std::vector<std::byte>(34), {1, 32}, codec::q8_0)};
   EXPECT_EQ(code_of([&] { importance_from(packed); }), &codes::imatrix_file);
   for (const float bad : {NAN, INFINITY, -1.0F}) {
     Checkpoint damaged = matrix();

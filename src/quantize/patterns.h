@@ -8,8 +8,8 @@
 
 namespace recast {
 
-// A regular expression that is searched for in the names of tensors. Copies share the compiled form;
-// thread safe.
+// A regular expression that is searched for in the names of tensors. Copies share the compiled
+// form; thread safe.
 class NamePattern {
  public:
   // `option` is blamed. Throws bad_value for a text that is no regular expression.

@@ -37,6 +37,8 @@ bool grouped_or_experts(const Place& p) { return grouped(p) || p.model.experts >
 bool eight_experts(const Place& p) { return p.model.experts == 8; }
 bool odd_row(const Place& p) { return !p.type.codec->fits_row(p.row); }
 
+bool first_two(const Place& p) { return p.counter < 2; }
+bool first_four(const Place& p) { return p.counter < 4; }
 bool first_sixteenth(const Place& p) { return p.layer < p.model.layers / 16; }
 bool first_eighth(const Place& p) { return p.layer < p.model.layers / 8; }
 bool counted_in_first_eighth(const Place& p) { return p.counter < p.model.layers / 8; }
@@ -59,8 +61,8 @@ bool experts(const Place& p) {
   return p.stacked > 1 && (feeds || p.model.architecture != "bailingmoe3");
 }
 
-// One rule: matrices of this kind in files of these types, where the condition holds. The first rule
-// that fits decides; without one it is the type of the file.
+// One rule: matrices of this kind in files of these types, where the condition holds. The first
+// rule that fits decides; without one, or without a codec in it, it is the type of the file.
 struct Rule {
   Kind kind;
   FileTypes files;
@@ -99,12 +101,12 @@ constexpr Rule rules[] = {
     {Kind::attn_v, file_types("q2_k"), always, &codec::q3_k},
     {Kind::attn_v, file_types("iq3_xxs"), blind, &codec::iq3_s},
     {Kind::attn_v, file_types("iq3_m"), always, &codec::q4_k},
-    {Kind::attn_v, file_types("q3_k_m"), [](const Place& p) { return p.counter < 2; }, &codec::q5_k},
+    {Kind::attn_v, file_types("q3_k_m"), first_two, &codec::q5_k},
     {Kind::attn_v, file_types("q3_k_m"), always, &codec::q4_k},
     {Kind::attn_v, file_types("q3_k_l"), always, &codec::q5_k},
     {Kind::attn_v, file_types("iq4_nl iq4_xs"), grouped, &codec::q5_k},
     {Kind::attn_v, file_types("q4_k_m q5_k_m"), more_values, &codec::q6_k},
-    {Kind::attn_v, file_types("q4_k_s"), [](const Place& p) { return p.counter < 4; }, &codec::q5_k},
+    {Kind::attn_v, file_types("q4_k_s"), first_four, &codec::q5_k},
 
     {Kind::attn_k, two_bits, eight_experts, &codec::q4_k},
     {Kind::attn_k, all, eight_experts, &codec::q8_0},

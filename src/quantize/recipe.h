@@ -50,8 +50,8 @@ class Recipe {
   std::map<Kind, int64_t> seen_;
 };
 
-// The order in which the reference quantizer goes through a model: tensors of no layer, then layer by
-// layer, each by name.
+// The order in which the reference quantizer goes through a model: tensors of no layer, then layer
+// by layer, each by name.
 bool recipe_order(std::string_view a, std::string_view b);
 // The layer in "blk.7.attn_q.weight"; -1 where there is none.
 int64_t layer_of(std::string_view gguf_name);

@@ -38,7 +38,8 @@ struct Model {
   }
 
   // Name to type.
-  std::map<std::string, std::string_view> types(std::string_view quant, bool has_imatrix = false) const {
+  std::map<std::string, std::string_view> types(std::string_view quant,
+                                                bool has_imatrix = false) const {
     const std::vector<Tensor> all = tensors();
     std::vector<Finding> warnings;
     const auto codecs = decide_types(

@@ -64,7 +64,8 @@ TEST_F(ImatrixDatFile, RefusesEveryTruncationButThatBehindTheEntries) {
     EXPECT_NE(refusal(whole.substr(0, n)), nullptr) << n;
   }
   // A number of values that the file cannot hold reserves no memory.
-  EXPECT_EQ(refusal(number(1) + number(1) + "n" + number(1) + number(INT32_MAX)), &codes::truncated);
+  EXPECT_EQ(refusal(number(1) + number(1) + "n" + number(1) + number(INT32_MAX)),
+            &codes::truncated);
 }
 
 }  // namespace

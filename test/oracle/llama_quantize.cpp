@@ -85,7 +85,8 @@ void read_imatrix(const char* path, Words& words) {
     in.read(name.data(), static_cast<std::streamsize>(name.size()));
     number();
     std::vector<float> values(static_cast<size_t>(number()));
-    in.read(reinterpret_cast<char*>(values.data()), static_cast<std::streamsize>(values.size() * 4));
+    in.read(reinterpret_cast<char*>(values.data()),
+            static_cast<std::streamsize>(values.size() * sizeof(float)));
     words.names.push_back(name);
     words.values.push_back(std::move(values));
     words.imatrix.push_back(
@@ -111,7 +112,8 @@ void take_word(const std::string& word, QuantizeParams& params, Words& words) {
     const std::string text = pair;
     const size_t equals = text.rfind('=');
     words.patterns.push_back(text.substr(0, equals));
-    words.tensor_types.push_back({words.patterns.back().c_str(), std::atoi(text.c_str() + equals + 1)});
+    words.tensor_types.push_back(
+        {words.patterns.back().c_str(), std::atoi(text.c_str() + equals + 1)});
   }
   if (const char* list = value("prune=")) {
     std::stringstream numbers(list);
@@ -129,7 +131,8 @@ int main(int argc, char** argv) {
   }
   void* ggml = open_library(argv[1], "libggml.v");
   void* llama = open_library(argv[1], "libllama.v");
-  symbol<void(void (*)(int, const char*, void*), void*)>(llama, "llama_log_set")(print_log, nullptr);
+  using Log = void(int, const char*, void*);
+  symbol<void(Log*, void*)>(llama, "llama_log_set")(print_log, nullptr);
   symbol<void(const char*)>(ggml, "ggml_backend_load_all_from_path")(argv[1]);
   symbol<void()>(llama, "llama_backend_init")();
   QuantizeParams params = symbol<QuantizeParams()>(llama, "llama_model_quantize_default_params")();

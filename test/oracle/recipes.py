@@ -1,5 +1,6 @@
-"""Quantized GGUF against llama.cpp's quantizer: the type of each tensor for every file type on models
-of several shapes, and the bytes of the trained model bard with and without importance matrices.
+"""Quantized GGUF against llama.cpp's quantizer: the type of each tensor for every file type on
+models of several shapes, and the bytes of the trained model bard with and without importance
+matrices.
 
 usage: test/oracle/run.sh recipes.py [CHECK]...
 """
@@ -112,6 +113,9 @@ def peer_quantize(*words, **kwargs):
     return done.returncode, done.stderr
 
 
+TENSOR = re.compile(r"\[ *\d+/ *\d+\] (\S+) .*?size = +\S+ MiB(?: -> .*\((\w+)\))?")
+
+
 def peer_types(log):
     """{file type number: (needs a matrix, {name: type or None})} of a dry run."""
     out, now = {}, None
@@ -120,7 +124,7 @@ def peer_types(log):
             now = out[int(line.split()[2])] = [False, {}]
         elif "will require an imatrix" in line:
             now[0] = True
-        elif match := re.match(r"\[ *\d+/ *\d+\] (\S+) .*?size = +\S+ MiB(?: -> .*\((\w+)\))?", line):
+        elif match := TENSOR.match(line):
             now[1][match[1]] = match[2] and match[2].upper()
     return out
 
@@ -134,8 +138,8 @@ class Shape:
         source = self.folder / "hf"
         source.mkdir()
         (source / "config.json").write_text(json.dumps(MODELS[name]))
-        self.model = peers.convert(source, self.folder / "m.gguf", "--fake-weight", "--no-tokenizer",
-                                   "--precision", "f32")
+        self.model = peers.convert(source, self.folder / "m.gguf", "--fake-weight",
+                                   "--no-tokenizer", "--precision", "f32")
         self.own = {t.name: t for t in gguf.GGUFReader(self.model).tensors}
         ones = {n: np.ones(int(t.shape[0]) * (int(t.shape[2]) if len(t.shape) > 2 else 1), "f4")
                 for n, t in self.own.items() if len(t.shape) > 1 and n.startswith("blk.")}
@@ -150,8 +154,8 @@ class Shape:
 
     def compare(self, with_imatrix):
         types = ",".join(str(n) for n in NUMBERS.values())
-        words = [f"imatrix={self.imatrix}"] if with_imatrix else []
-        theirs = peer_types(peer_quantize(self.model, self.folder / "x.gguf", types, "dry", *words)[1])
+        words = ["dry"] + ([f"imatrix={self.imatrix}"] if with_imatrix else [])
+        theirs = peer_types(peer_quantize(self.model, self.folder / "x.gguf", types, *words)[1])
         wrong, same, refused, unsaid = [], 0, 0, 0
         for kind, number in NUMBERS.items():
             needs, want = theirs[number]
@@ -220,8 +224,9 @@ class Bard:
         peers.recast("convert", parts[0], "-o", self.folder / "ours.gguf", "-Q", "q4_k_m",
                      "--keep-split", "--no-manifest", "--no-provenance")
         for part in parts:
-            theirs = self.folder / part.name.replace("parts", "theirs")
-            if theirs.read_bytes() != (self.folder / part.name.replace("parts", "ours")).read_bytes():
+            have, want = (self.folder / part.name.replace("parts", side)
+                          for side in ("ours", "theirs"))
+            if have.read_bytes() != want.read_bytes():
                 raise Differs(f"{part.name} differs")
         return f"{len(parts)} parts"
 
