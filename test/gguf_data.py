@@ -10,7 +10,8 @@ import sys
 FIXED = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 # type number: elements and bytes of a block
 BLOCKS = {0: (1, 4), 1: (1, 2), 30: (1, 2),
-          2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)}
+          2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
+          10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210)}
 
 
 class Cursor:
@@ -36,7 +37,8 @@ class Cursor:
         return self.get(FIXED[kind])
 
 
-def tensors(path):
+def table(path):
+    """Rows (name, shape innermost first, type, offset) and a cursor behind them, and the keys."""
     with open(path, "rb") as f:
         cursor = Cursor(f.read())
     assert cursor.get("I") == 0x46554747 and cursor.get("I") == 3, f"{path}: not GGUF version 3"
@@ -47,6 +49,16 @@ def tensors(path):
         name = cursor.text()
         shape = [cursor.get("Q") for _ in range(cursor.get("I"))]
         rows.append((name, shape, cursor.get("I"), cursor.get("Q")))
+    return rows, cursor, metadata
+
+
+def tensor_shapes(path):
+    """{name: shape}, innermost first."""
+    return {name: shape for name, shape, _, _ in table(path)[0]}
+
+
+def tensors(path):
+    rows, cursor, metadata = table(path)
     alignment = metadata.get("general.alignment", 32)
     begin = -(-cursor.at // alignment) * alignment
     result = {}

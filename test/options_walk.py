@@ -7,6 +7,7 @@ usage: options_walk.py RECAST SOURCE_FOLDER
 import hashlib
 import json
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,10 @@ NOT_ALONE = {  # the options that an option needs beside it to mean anything
     "embedding-type": ["-Q", "q8_0"],
     "output-type": ["-Q", "q8_0"],
     "leave-output": ["-Q", "q8_0"],
+    "tensor-type": ["-Q", "q8_0"],
+    "imatrix": ["-Q", "q4_k_m"],
+    "include-weights": ["-Q", "q4_k_m", "--imatrix", "IMATRIX"],
+    "exclude-weights": ["-Q", "q4_k_m", "--imatrix", "IMATRIX"],
     "allow-overflow": ["--precision", "fp16"],
     "no-provenance": ["--precision", "f32"],
     "fake-weight-mode": ["--fake-weight"],
@@ -30,11 +35,22 @@ SAME_BYTES = {  # where the given value may rightly give the bytes of the defaul
 }
 
 
+def write_imatrix(path):
+    """Rising importance for two matrices of the model."""
+    names = ("blk.0.attn_q.weight", "blk.1.attn_q.weight")
+    with open(path, "wb") as out:
+        out.write(struct.pack("<i", len(names)))
+        for name in names:
+            out.write(struct.pack("<i", len(name)) + name.encode())
+            out.write(struct.pack("<ii256f", 1, 256, *range(1, 257)))
+
+
 def values(folder, source):
     config = folder / "config.json"
     config.write_text('{"rms_norm_eps": 0.5}')
     shapes = folder / "shapes.yaml"
     shapes.write_text("lm_head.weight: [2056, 256]\n")
+    write_imatrix(folder / "ramp.dat")
     return {
         "to": None, "from": "hf", "quant": "q8_0", "precision": "f16", "pure": "",
         "embedding-type": "f16", "output-type": "f16", "leave-output": "", "allow-requantize": "",
@@ -46,7 +62,9 @@ def values(folder, source):
         "format-option": "gguf.alignment=64", "no-provenance": "", "tensor-sums": "",
         "split": "tensors:9", "split-max-size": "3MB", "shard-size": "3MB",
         "fake-weight": "", "fake-weight-mode": "random", "fake-weight-config": str(shapes),
-        "seed": "7", "text-only": "", "keep-optimizer": "",
+        "seed": "7", "text-only": "", "keep-optimizer": "", "prune-layers": "1", "keep-split": "",
+        "tensor-type": "ffn_down=f16", "imatrix": str(folder / "ramp.dat"),
+        "include-weights": "blk.0.attn_q", "exclude-weights": "blk.0.attn_q",
     }
 
 
@@ -84,6 +102,7 @@ def main():
                 walked += 1
                 needs = NOT_ALONE.get(name, [])
                 beside = needs if target == "gguf" or name in EVERYWHERE else []
+                beside = [given["imatrix"] if w == "IMATRIX" else w for w in beside]
                 words = [f"--{name}"] + ([given[name]] if given[name] else [])
                 if name == "allow-overflow":
                     words = [f"--{name}={given[name]}"]

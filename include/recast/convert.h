@@ -28,6 +28,10 @@ struct ConvertOptions {
   bool pure = false;         // one type for every matrix, no recipe
   std::string embedding_type, output_type;
   bool leave_output = false;
+  std::vector<std::string> tensor_type;    // REGEX=TYPE, or @FILE with one a line; the first counts
+  std::string prune_layers;                // "3,7": blocks that are left out
+  std::string imatrix;                     // file: how much each column of a matrix counts
+  std::vector<std::string> include_weights, exclude_weights;  // regexes: tensors that it speaks of
 
   std::string model_type;    // --model-type, --as
   std::string model_config;  // JSON file; a partial one is laid over what the source says

@@ -7,6 +7,7 @@
 #include "base/memory_budget.h"
 #include "base/shell_quote.h"
 #include "cli/commands.h"
+#include "cli/conversion.h"
 #include "cli/document.h"
 #include "cli/report_text.h"
 #include "cli/session.h"
@@ -25,7 +26,9 @@ constexpr std::pair<std::string_view, std::string_view> contradictions[] = {
     {"preserve-metadata", "no-preserve-metadata"},
     {"restart", "resume"},
     {"plan", "apply"},
-    {"split", "split-max-size"}};
+    {"split", "split-max-size"},
+    {"split", "keep-split"},
+    {"split-max-size", "keep-split"}};
 
 // Of a pair the environment loses against the command line; two flags contradict each other.
 void check_contradictions(const Parsed& parsed) {
@@ -40,31 +43,11 @@ void check_contradictions(const Parsed& parsed) {
 }
 
 ConvertOptions read_options(const Parsed& parsed) {
-  check_contradictions(parsed);
-  ConvertOptions options;
-  for (const Given& given : parsed.given) {
-    if (!given.row->set) continue;
-    try {
-      set_option(options, *given.row, given.value);
-    } catch (Error& error) {
-      // Only here it is known which spelling the value came from.
-      error.where = given.spelling();
-      throw;
-    }
-  }
+  ConvertOptions options = options_given(parsed);
   if (parsed.operands.empty() && options.apply.empty())
     fail(codes::missing_argument, {.expected = "recast convert SOURCE [-o DEST | DEST]"});
   if (!parsed.operands.empty()) options.source = parsed.operands[0];
-  if (parsed.operands.size() < 2) return options;
-  const bool by_flag = std::any_of(parsed.given.begin(), parsed.given.end(), [](const Given& g) {
-    return g.row->name == "output" && !g.from_environment;
-  });
-  if (by_flag)
-    fail(codes::conflicting_options,
-         {.where = "the second argument and --output",
-          .found = fmt::format("\"{}\" and \"{}\"", printable(parsed.operands[1]),
-                               printable(options.output))});
-  set_option(options, *recast::find_option("output"), parsed.operands[1]);
+  if (parsed.operands.size() > 1) take_output(options, parsed, parsed.operands[1]);
   return options;
 }
 
@@ -162,8 +145,38 @@ int show_stopped(Session& session, Error error) {
   return code;
 }
 
-int run_convert(Session& session) {
-  const ConvertOptions options = read_options(session.args());
+int run_convert(Session& session) { return run_conversion(session, read_options(session.args())); }
+
+}  // namespace
+
+ConvertOptions options_given(const Parsed& parsed) {
+  check_contradictions(parsed);
+  ConvertOptions options;
+  for (const Given& given : parsed.given) {
+    if (!given.row->set) continue;
+    try {
+      set_option(options, *given.row, given.value);
+    } catch (Error& error) {
+      // Only here it is known which spelling the value came from.
+      error.where = given.spelling();
+      throw;
+    }
+  }
+  return options;
+}
+
+void take_output(ConvertOptions& options, const Parsed& parsed, const std::string& operand) {
+  const bool by_flag = std::any_of(parsed.given.begin(), parsed.given.end(), [](const Given& g) {
+    return g.row->name == "output" && !g.from_environment;
+  });
+  if (by_flag)
+    fail(codes::conflicting_options, {.where = "the second argument and --output",
+                                      .found = fmt::format("\"{}\" and \"{}\"", printable(operand),
+                                                           printable(options.output))});
+  set_option(options, *recast::find_option("output"), operand);
+}
+
+int run_conversion(Session& session, const ConvertOptions& options) {
   if (options.report.ends_with(".html"))
     fail(codes::bad_value, {.where = "--report",
                             .expected = "a name that ends in .json or .txt",
@@ -186,8 +199,6 @@ int run_convert(Session& session) {
   }
   return 0;
 }
-
-}  // namespace
 
 const Command convert_command = {
     .name = "convert",

@@ -62,7 +62,7 @@ int run_reproduce(Session& session) {
 const Command reproduce_command = {
     .name = "reproduce",
     .aliases = "",
-    .purpose = "Do a recorded conversion again and compare the result",
+    .purpose = "Do a recorded conversion again and compare",
     .operands = "MANIFEST",
     .least = 1,
     .most = 1,

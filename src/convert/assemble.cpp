@@ -11,6 +11,7 @@
 #include "codec/codecs.h"
 #include "convert/carry.h"
 #include "convert/float_types.h"
+#include "convert/keep_split.h"
 #include "convert/language_part.h"
 #include "model/general_metadata.h"
 #include "model/optimizer.h"
@@ -227,9 +228,15 @@ void Assembler::report_unknown(const std::vector<std::string>& unknown) {
 }
 
 void Assembler::keep_names() {
-  for (const Tensor& tensor : source_.tensors) {
-    out().tensors.push_back(tensor);
+  std::vector<Tensor> tensors = source_.tensors;
+  // As the reference quantizer writes them; a file that is kept keeps its order.
+  if (to_gguf() && request_.quant && request_.write.split != kept_split)
+    std::stable_sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) {
+      return recipe_order(a.name, b.name);
+    });
+  for (Tensor& tensor : tensors) {
     target_.origins.push_back({{tensor.name}});
+    out().tensors.push_back(std::move(tensor));
   }
   out().metadata = source_.metadata;
   if (target_.arch && source_.convention == Convention::hf) {
@@ -240,39 +247,32 @@ void Assembler::keep_names() {
 }
 
 void Assembler::set_types() {
-  std::vector<const Codec*> types;
-  if (to_gguf()) {
-    const TypeRequest ask{.quant = request_.quant,
-                          .precision = request_.precision,
-                          .embedding = request_.embedding,
-                          .output = request_.output_matrix,
-                          .leave_output = options_.leave_output,
-                          .pure = options_.pure,
-                          .allow_requantize = options_.allow_requantize,
-                          .from_gguf = source_.convention == Convention::gguf};
-    types = decide_types(out().tensors, ask, warnings());
-  } else {
-    types = float_types(out().tensors, request_.precision, *request_.to);
-  }
+  const std::vector<const Codec*> types =
+      to_gguf() ? gguf_types() : float_types(out().tensors, request_.precision, *request_.to);
   for (size_t i = 0; i < types.size(); ++i) {
     Tensor& tensor = out().tensors[i];
-    if (request_.to->type_name(*types[i]).empty())
+    const Codec& type = *types[i];
+    if (request_.to->type_name(type).empty())
       fail(codes::type_not_storable,
            {.where = tensor_where(tensor.name),
             .expected = fmt::format("a type of {}", request_.to->name),
-            .found = std::string(types[i]->name)});
+            .found = std::string(type.name)});
     Origin& origin = target_.origins[i];
-    const bool same = &tensor.codec() == types[i];
-    if (!same && types[i]->kind == CodecKind::block)
+    const bool same = &tensor.codec() == &type;
+    if (!same && type.kind == CodecKind::block)
       origin.kind = Origin::Kind::quantized;
     else if (!same || !tensor.value->extent())
       origin.kind = Origin::Kind::converted;
     // Also where a rule computes (1 + w): the output of a fake is zeros. A tensor without a
     // source is a part of the config (rope factors), which is real.
-    tensor.value = request_.makes_zeros() && !origin.sources.empty()
-                       ? zeros(tensor.shape(), *types[i])
-                       : cast(tensor.value, *types[i], cast_options(options_));
+    if (request_.makes_zeros() && !origin.sources.empty())
+      tensor.value = zeros(tensor.shape(), type);
+    else if (const ImportanceValues importance = same ? nullptr : importance_for(tensor, type))
+      tensor.value = cast_weighted(tensor.value, type, importance, cast_options(options_));
+    else
+      tensor.value = cast(tensor.value, type, cast_options(options_));
   }
+  report_importance();
 }
 
 void Assembler::name_target() {

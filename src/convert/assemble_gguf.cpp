@@ -16,6 +16,15 @@
 // What a GGUF is made of: keys, vocabulary, file type.
 namespace recast {
 
+namespace {
+
+std::string text_of(const Metadata& metadata, std::string_view key) {
+  const MetaValue* value = metadata.find(key);
+  return value && value->as_string() ? *value->as_string() : "";
+}
+
+}  // namespace
+
 void Assembler::finish_gguf(bool crosses) {
   set_types();
   if (request_.vocab_only) {
@@ -27,10 +36,71 @@ void Assembler::finish_gguf(bool crosses) {
     gguf_metadata_from_hf();
   else
     keep_gguf_metadata();
+  if (request_.imatrix) describe_importance(*request_.imatrix, out().metadata);
   apply_overrides(out().metadata, override_pairs(options_.metadata),
                   crosses ? OverrideKeys::not_general : OverrideKeys::all);
   if (provenance_) add_provenance(request_, source_, target_.arch, out().metadata);
   mark_fake();
+}
+
+std::vector<const Codec*> Assembler::gguf_types() {
+  const bool crosses = source_.convention != Convention::gguf;
+  RecipeModel model = crosses ? recipe_model(facts_.arch->gguf, gguf_metadata(facts_))
+                              : recipe_model(text_of(source_.metadata, "general.architecture"),
+                                             source_.metadata);
+  // The reference counts the blocks of the source.
+  model.layers += static_cast<int64_t>(request_.pruned.size());
+  std::vector<TypePattern> patterns = request_.patterns;
+  const TypeRequest ask{
+      .quant = request_.quant,
+      .precision = request_.precision,
+      .embedding = request_.embedding,
+      .output = request_.output_matrix,
+      .leave_output = options_.leave_output,
+      .pure = options_.pure,
+      .allow_requantize = options_.allow_requantize,
+      .from_gguf = !crosses,
+      .has_imatrix = request_.imatrix != nullptr,
+      .patterns = patterns,
+      .model = std::move(model)};
+  return decide_types(out().tensors, ask, warnings());
+}
+
+ImportanceValues Assembler::importance_for(const Tensor& tensor, const Codec& type) {
+  if (type.kind != CodecKind::block) return nullptr;
+  ImportanceValues values =
+      request_.imatrix ? importance_of(*request_.imatrix, tensor.name, tensor.shape()) : nullptr;
+  if (!values && needs_importance(tensor.name, type, request_.quant))
+    fail(codes::imatrix_needed,
+         {.where = tensor_where(tensor.name),
+          .expected = fmt::format("importance of its columns, for {}", type.name),
+          .found = request_.imatrix ? "no entry of that name" : "no --imatrix",
+          .file = request_.imatrix ? options_.imatrix : ""});
+  if (!type.encode_weighted) return nullptr;
+  if (values) ++weighted_;
+  // Programs that compute matrices leave the embedding and the head out.
+  const Kind kind = kind_of(tensor.name);
+  if (!values && kind != Kind::embedding && kind != Kind::output)
+    unweighted_.push_back(tensor.name);
+  return values;
+}
+
+void Assembler::report_importance() {
+  if (!request_.imatrix || request_.makes_zeros()) return;
+  if (weighted_ == 0 && !unweighted_.empty())
+    fail(codes::imatrix_mismatch, {.where = tensor_where(unweighted_.front()),
+                                   .expected = "an entry for some tensor that is packed",
+                                   .found = fmt::format("{} entries, none of these names",
+                                                        request_.imatrix->entries.size()),
+                                   .file = options_.imatrix});
+  target_.notes.push_back(fmt::format("{} tensors are packed by the importance of their columns",
+                                      weighted_));
+  const bool chosen = !options_.include_weights.empty() || !options_.exclude_weights.empty();
+  if (unweighted_.empty() || chosen) return;
+  warnings().push_back(Error(codes::imatrix_missing,
+                             {.where = tensor_where(unweighted_.front()),
+                              .found = fmt::format("{} tensors without one", unweighted_.size()),
+                              .file = options_.imatrix}));
 }
 
 void Assembler::mark_fake() {
@@ -112,8 +182,17 @@ void Assembler::keep_gguf_metadata() {
   out().vocabulary = source_.vocabulary;
   Metadata& metadata = out().metadata;
   if (request_.quant || request_.precision) {
+    // Behind the other keys, as the reference quantizer does.
+    metadata.erase("general.quantization_version");
+    metadata.erase("general.file_type");
     metadata.set("general.quantization_version", MetaValue::u32(2));
     metadata.set("general.file_type", MetaValue::u32(file_type_number()));
+  }
+  const std::string blocks = text_of(metadata, "general.architecture") + ".block_count";
+  if (const MetaValue* count = request_.pruned.empty() ? nullptr : metadata.find(blocks)) {
+    const MetaValue left = *count;
+    metadata.erase(blocks);
+    metadata.set(blocks, left);  // behind those, too
   }
   if (options_.context_length > 0 || !options_.rope_scaling.empty()) {
     const std::string prefix = std::string(facts_.arch->gguf) + ".";

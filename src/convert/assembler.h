@@ -44,6 +44,11 @@ class Assembler {
   void keep_names();
   // Chooses the stored type of every tensor and wraps it in a cast.
   void set_types();
+  std::vector<const Codec*> gguf_types();
+  // The tensor's row of the importance matrix where it decides about bytes; null: none. Throws
+  // imatrix_needed.
+  ImportanceValues importance_for(const Tensor& tensor, const Codec& type);
+  void report_importance();
   void finish_gguf(bool crosses);
   // Fakes stay fakes through further conversions.
   void mark_fake();
@@ -69,6 +74,8 @@ class Assembler {
   json::Value restored_;  // config members that an own GGUF carried
   std::string config_file_;
   bool provenance_ = true;
+  size_t weighted_ = 0;                  // tensors that are packed by importance
+  std::vector<std::string> unweighted_;  // ... that the matrix says nothing of
 };
 
 }  // namespace recast

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "arch/facts.h"
+#include "convert/keep_split.h"
 #include "convert/options.h"
 #include "convert/pooling.h"
 #include "convert/tokenizer_source.h"
@@ -205,8 +206,14 @@ json::Value acting_options(const Request& request) {
       set_name("embedding-type", request.embedding ? request.embedding->name : "");
     } else if (row.name == "output-type") {
       set_name("output-type", request.output_matrix ? request.output_matrix->name : "");
+    } else if (row.name == "tensor-type") {
+      json::Array patterns;  // those of files, too
+      for (const TypePattern& pattern : request.patterns)
+        patterns.emplace_back(fmt::format("{}={}", pattern.name.text(), pattern.codec->name));
+      if (!patterns.empty()) options.set("tensor-type", std::move(patterns));
     } else if (row.name == "split") {
-      set_name("split", request.write.split);  // with --split-max-size
+      if (request.write.split != kept_split)
+        set_name("split", request.write.split);  // with --split-max-size
     } else if (row.name == "allow-overflow") {
       set_name("allow-overflow", request.options.allow_overflow);
     } else if (given.empty() || row.name == "split-max-size") {
@@ -214,7 +221,8 @@ json::Value acting_options(const Request& request) {
     } else if (row.name == "shard-size") {
       options.set(row.name, request.options.shard_size);
     } else if (row.value.empty() || row.name == "model-config" ||
-               row.name == "tokenizer" || row.name == "fake-weight-config") {
+               row.name == "tokenizer" || row.name == "fake-weight-config" ||
+               row.name == "imatrix") {
       options.set(row.name, true);  // a path says nothing about bytes, its content does
     } else {
       options.set(row.name, row.repeats ? json::Value(std::move(given)) : given.back());

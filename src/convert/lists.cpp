@@ -59,8 +59,8 @@ json::Value list_types() {
                           {"bytes", codec->block_bytes},
                           {"bits_per_weight", 8.0 * static_cast<double>(codec->block_bytes) /
                                                   static_cast<double>(codec->block_elements)},
-                          {"encode", codec->encode != nullptr},
-                          {"needs_imatrix", false},
+                          {"encode", codec->encode || codec->encode_weighted},
+                          {"needs_imatrix", needs_importance("", *codec, nullptr)},
                           {"targets", std::move(targets)}}));
   }
   return out;

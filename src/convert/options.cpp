@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/limits.h"
+#include "convert/keep_split.h"
 
 namespace recast {
 namespace {
@@ -59,6 +60,14 @@ std::string not_empty(std::string_view text) {
 std::string key_value(std::string_view text, std::string_view form) {
   const size_t equals = text.find('=');
   if (equals == 0 || equals == std::string_view::npos) bad_value(std::string(form), text);
+  return std::string(text);
+}
+
+std::string tensor_type(std::string_view text) {
+  const size_t equals = text.rfind('=');
+  const bool file = text.size() > 1 && text.front() == '@';
+  if (!file && (equals == 0 || equals == std::string_view::npos || equals + 1 == text.size()))
+    bad_value("REGEX=TYPE, such as ffn_down=q8_0, or @FILE", text);
   return std::string(text);
 }
 
@@ -123,12 +132,29 @@ constexpr OptionRow rows[] = {
      [](Options& o, Text v) { o.precision = precision(v); }},
     {"pure", 0, "", "", "off", "Types", "one type for every matrix, no recipe", "", false, true,
      [](Options& o, Text) { o.pure = true; }},
-    {"embedding-type", 0, "", "TYPE", "by the recipe", "Types", "type of the token embedding", "",
-     false, true, [](Options& o, Text v) { o.embedding_type = not_empty(v); }},
-    {"output-type", 0, "", "TYPE", "by the recipe", "Types", "type of the output matrix", "", false,
-     true, [](Options& o, Text v) { o.output_type = not_empty(v); }},
-    {"leave-output", 0, "", "", "off", "Types", "keep the output matrix as it is", "", false, true,
+    {"tensor-type", 0, "", "RE=TYPE", "by the recipe", "Types",
+     "type of what a regex finds, or @FILE of such", "", true, true,
+     [](Options& o, Text v) { o.tensor_type.push_back(tensor_type(v)); }},
+    {"imatrix", 0, "", "FILE", "none", "Types", "importance of the columns (GGUF or .dat)", "",
+     false, true, [](Options& o, Text v) { o.imatrix = not_empty(v); }},
+    {"include-weights", 0, "", "RE", "all", "Types",
+     "use the importance matrix for these tensors only; may be repeated", "", true, true,
+     [](Options& o, Text v) { o.include_weights.push_back(not_empty(v)); }},
+    {"exclude-weights", 0, "", "RE", "none", "Types",
+     "use no importance matrix for these tensors; may be repeated", "", true, true,
+     [](Options& o, Text v) { o.exclude_weights.push_back(not_empty(v)); }},
+    {"embedding-type", 0, "token-embedding-type", "TYPE", "by the recipe", "Types",
+     "type of the token embedding", "", false, true,
+     [](Options& o, Text v) { o.embedding_type = not_empty(v); }},
+    {"output-type", 0, "output-tensor-type", "TYPE", "by the recipe", "Types",
+     "type of the output matrix", "", false, true,
+     [](Options& o, Text v) { o.output_type = not_empty(v); }},
+    {"leave-output", 0, "leave-output-tensor", "", "off", "Types",
+     "keep the output matrix as it is", "", false, true,
      [](Options& o, Text) { o.leave_output = true; }},
+    {"prune-layers", 0, "", "LIST", "none", "Types",
+     "blocks of a GGUF to leave out, such as 3,7 or 20-22", "", false, true,
+     [](Options& o, Text v) { o.prune_layers = not_empty(v); }},
     {"allow-requantize", 0, "", "", "off", "Types", "pack a packed source again, losing quality",
      "", false, true, [](Options& o, Text) { o.allow_requantize = true; }},
     {"allow-overflow", 0, "", "MODE", "refused", "Types",
@@ -199,6 +225,8 @@ constexpr OptionRow rows[] = {
      false, true, [](Options& o, Text v) { o.split = split_method(v); }},
     {"split-max-size", 0, "", "SIZE", "none", "Splitting", "same as --split size:SIZE", "", false,
      true, [](Options& o, Text v) { o.split_max_size = positive_size(v); }},
+    {"keep-split", 0, "", "", "off", "Splitting", "a GGUF in several files stays in as many", "",
+     false, true, [](Options& o, Text) { o.split = kept_split; }},
     {"shard-size", 0, "", "SIZE", "5GB", "Splitting", "most bytes of a safetensors shard", "",
      false, true, [](Options& o, Text v) { o.shard_size = positive_size(v); }},
 

@@ -10,10 +10,12 @@
 #include "convert/carry.h"
 #include "convert/fake_source.h"
 #include "convert/folder_form.h"
+#include "convert/keep_split.h"
 #include "convert/manifest.h"
 #include "convert/modelfile.h"
 #include "convert/options.h"
 #include "convert/place.h"
+#include "convert/prune.h"
 #include "model/optimizer.h"
 #include "tensor/lazy_ops.h"
 
@@ -43,7 +45,8 @@ void add_steps(Plan& plan, size_t index) {
   // Whole rows where they are shorter than a step: a matrix that is turned reads rows at once.
   const auto step_elements =
       static_cast<int64_t>(step_bytes / codec.block_bytes) * codec.block_elements;
-  int64_t unit = row > 0 && row <= step_elements ? row : codec.block_elements;
+  const bool by_rows = row > 0 && (row <= step_elements || item.value->whole_rows());
+  int64_t unit = by_rows ? row : codec.block_elements;
   unit = std::max<int64_t>(unit, 1);
   const int64_t per_step = std::max(unit, step_elements / unit * unit);
   for (int64_t at = 0; at < item.value->elements(); at += per_step) {
@@ -117,6 +120,7 @@ std::string plan_fingerprint(const Plan& plan) {
   text += fmt::format("{} to {}\n{}\n", request.from->name, request.to->name,
                       json::write(acting_options(request)));
   text += fmt::format("{}\n{}\n", request.options.model_config, request.options.tokenizer);
+  if (request.imatrix_file) text += input_line(request.options.imatrix, *request.imatrix_file);
   for (const OutputFileSpec& file : plan.layout.files)
     text += fmt::format("{} {}\n", file.name, file.bytes);
   return xxh3_128(std::as_bytes(std::span(text))).hex();
@@ -167,10 +171,12 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
   plan.source = std::make_shared<Checkpoint>(
       options.fake_weight ? read_fake_source(plan.request)
                           : request.from->read(request.source, request.read));
+  if (!request.pruned.empty()) prune_layers(*plan.source, request.pruned);
   if (!options.source_name.empty()) plan.source->name = options.source_name;
   progress.end(Stage::load);
   progress.begin(Stage::transform, 0);
   plan.target = assemble(request, *plan.source);
+  keep_split(plan);
   plan.form = find_folder_form(options.layout);
   place(plan);
   plan.layout = plan.target.raw_copy ? copy_layout(plan)
@@ -220,6 +226,10 @@ OutputOptions output_options(const Plan& plan) {
   for (const auto& [name, file] : plan.source->files) {
     out.inputs.push_back(file->fingerprint());
     out.input_names.push_back(file->name());
+  }
+  if (const auto& matrix = plan.request.imatrix_file) {
+    out.inputs.push_back(matrix->fingerprint());
+    out.input_names.push_back(matrix->name());
   }
   const uint64_t written = plan.output_bytes() - plan.hole_bytes();
   out.journal = o.journal.has_value() || written > (uint64_t{1} << 30);

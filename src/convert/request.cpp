@@ -9,6 +9,8 @@
 #include "convert/fake_source.h"
 #include "convert/folder_form.h"
 #include "convert/options.h"
+#include "convert/prune.h"
+#include "convert/quantize_options.h"
 
 namespace recast {
 
@@ -50,14 +52,6 @@ const Codec* float_codec(const std::string& name, std::string_view option) {
   if (!codec || codec->kind != CodecKind::floating || !codec->encode)
     fail(codes::unknown_type,
          {.where = std::string(option), .expected = "f32, f16 or bf16", .found = printable(name)});
-  return codec;
-}
-
-const Codec* any_codec(const std::string& name, std::string_view option) {
-  if (is_none(name)) return nullptr;
-  const Codec* codec = codec::find(name);
-  if (!codec || !codec->encode || codec->kind == CodecKind::integer)
-    fail(codes::unknown_type, {.where = std::string(option), .found = printable(name)});
   return codec;
 }
 
@@ -201,7 +195,7 @@ const Format& require_format(std::string_view name, std::string_view option) {
 
 bool Request::asks_for_change() const {
   const ConvertOptions& o = options;
-  return o.fake_weight || quant || precision || embedding || output_matrix ||
+  return o.fake_weight || quant || precision || !pruned.empty() || embedding || output_matrix ||
          !o.model_type.empty() || o.text_only ||
          !model_config.is_null() || !o.tokenizer.empty() || o.no_tokenizer || !o.pre.empty() ||
          o.context_length > 0 || !o.rope_scaling.empty() || !o.metadata.empty() || !o.split.empty() ||
@@ -253,8 +247,10 @@ Request resolve(const ConvertOptions& options) {
   warn_without_quant(request);
   warn_without_fakes(request);
   for (const std::string& option : options.format_option) take_format_option(request, option);
-  request.embedding = any_codec(request.options.embedding_type, "--embedding-type");
-  request.output_matrix = any_codec(options.output_type, "--output-type");
+  request.embedding = storable_codec(request.options.embedding_type, "--embedding-type");
+  request.output_matrix = storable_codec(options.output_type, "--output-type");
+  if (!options.prune_layers.empty()) request.pruned = layer_list(options.prune_layers);
+  take_quantization(request);
   request.model_config = read_model_config(options.model_config);
   request.model_config_file = options.model_config;
 
@@ -268,6 +264,12 @@ Request resolve(const ConvertOptions& options) {
     request.evidence = std::move(detection.evidence);
     for (Finding& warning : detection.warnings) request.warnings.push_back(std::move(warning));
   }
+  if (!request.pruned.empty() && request.from->convention != Convention::gguf)
+    fail(codes::no_effect_refused,
+         {.where = fmt::format("--prune-layers of {}", request.from->name),
+          .expected = "a GGUF",
+          .found = "a format whose blocks are not counted",
+          .fix = "convert to GGUF first, then leave its blocks out"});
   request.write.shard_size = options.shard_size;
   request.write.split = options.split;
   if (options.split.starts_with("size:"))

@@ -7,6 +7,7 @@
 #include "formats/detect.h"
 #include "formats/format.h"
 #include "quantize/file_types.h"
+#include "quantize/importance.h"
 #include "recast/convert.h"
 
 namespace recast {
@@ -22,6 +23,10 @@ struct Request {
   const Codec* precision = nullptr;      // of floats; null: the source's
   const Codec* embedding = nullptr;
   const Codec* output_matrix = nullptr;
+  std::vector<TypePattern> patterns;     // --tensor-type; empty where nothing is packed
+  std::shared_ptr<const Importance> imatrix;    // null: not given, or nothing is packed
+  std::shared_ptr<const File> imatrix_file;     // that it came from
+  std::vector<int64_t> pruned;           // blocks to leave out, rising
   json::Value model_config;              // --model-config; null when not given
   std::string model_config_file;
   bool vocab_only = false;               // gguf.vocab_only: metadata and tokenizer, no tensors

@@ -3,23 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
-#include "codec/codecs.h"
+#include "quantize/file_type_table.h"
 
 namespace recast {
 
 namespace {
-
-constexpr FileType table[] = {
-    {"f32", &codec::f32, 0, true},    {"f16", &codec::f16, 1, true},
-    {"bf16", &codec::bf16, 32, true}, {"q8_0", &codec::q8_0, 7, true},
-    {"q4_0", &codec::q4_0, 2, false}, {"q4_1", &codec::q4_1, 3, false},
-    {"q5_0", &codec::q5_0, 8, false}, {"q5_1", &codec::q5_1, 9, false},
-};
-
-// A row that the block does not divide. Source: the reference's table; every type of this table
-// falls back to F16.
-const Codec& fallback() { return codec::f16; }
 
 bool is_float(const Codec& codec) { return codec.kind == CodecKind::floating; }
 
@@ -28,52 +18,123 @@ bool is_runtime_float(const Codec& codec) {
   return &codec == &codec::f32 || &codec == &codec::f16 || &codec == &codec::bf16;
 }
 
-const Codec* wanted(const Tensor& tensor, const TypeRequest& request) {
-  const Codec& own = tensor.codec();
-  if (own.kind == CodecKind::integer) return &own;
-  if (keeps_float(tensor.name, tensor.shape())) {
-    if (request.from_gguf && is_float(own)) return &own;
-    return &codec::f32;
+// The type of one tensor; `recipe` is asked last, so that it counts what it decides.
+class Decision {
+ public:
+  Decision(std::span<const Tensor> tensors, const TypeRequest& request)
+      : request_(request),
+        mixes_(request.quant && !is_float(*request.quant->codec)),
+        recipe_(request.quant ? *request.quant : file_type_table[0], request.model,
+                request.has_imatrix, tensors) {}
+
+  const Codec& of(const Tensor& tensor) {
+    const Codec& own = tensor.codec();
+    if (own.kind == CodecKind::integer) return own;
+    if (keeps_float(tensor.name, tensor.shape()))
+      return request_.from_gguf && is_float(own) ? own : codec::f32;
+    const bool stays = stays_unpacked(tensor.name) ||
+                       (request_.leave_output && tensor.name == "output.weight");
+    const Kind kind = kind_of(tensor.name);
+    if (!stays && kind == Kind::embedding && request_.embedding) return *request_.embedding;
+    if (!stays && kind == Kind::output && request_.output) return *request_.output;
+    if (!stays && request_.quant) return packed(tensor);
+    if (request_.precision && is_float(own)) return *request_.precision;
+    return is_float(own) && !is_runtime_float(own) ? codec::f32 : own;
   }
-  if (tensor.name == "token_embd.weight" && request.embedding) return request.embedding;
-  if (tensor.name == "output.weight" && request.output) return request.output;
-  if (tensor.name == "output.weight" && request.leave_output) return &own;
-  if (request.quant) return request.quant->codec;
-  if (request.precision && is_float(own)) return request.precision;
-  return is_float(own) && !is_runtime_float(own) ? &codec::f32 : &own;
+
+ private:
+  const Codec& packed(const Tensor& tensor) {
+    if (!mixes_) return *request_.quant->codec;
+    const Codec* matched = nullptr;
+    for (TypePattern& pattern : request_.patterns) {
+      if (!pattern.name.matches(tensor.name)) continue;
+      pattern.used = true;
+      if (!matched) matched = pattern.codec;
+    }
+    if (matched) return *matched;
+    return request_.pure ? *request_.quant->codec : recipe_.next(tensor.name, tensor.shape());
+  }
+
+  const TypeRequest& request_;
+  bool mixes_;  // float types are of one type, whatever the options say
+  Recipe recipe_;
+};
+
+const Codec& fitting(const Codec& type, const Tensor& tensor, std::vector<Finding>& warnings) {
+  const int64_t row = row_length(tensor.shape());
+  if (type.fits_row(row)) return type;
+  const Codec& other = fallback_of(type, row);
+  warnings.push_back(
+      Error(codes::fallback_type,
+            {.where = tensor_where(tensor.name),
+             .expected =
+                 fmt::format("a row that {} divides, for {}", type.block_elements, type.name),
+             .found = fmt::format("{}; {} is used", row, other.name)}));
+  return other;
 }
 
-}  // namespace
+void check_computable(const Tensor& tensor, const Codec& type, const TypeRequest& request) {
+  const Codec& own = tensor.codec();
+  if (&type == &own) return;
+  if (!own.decode)
+    fail(codes::type_not_decodable,
+         {.where = tensor_where(tensor.name), .found = std::string(own.name)});
+  if (!type.encode && !type.encode_weighted)
+    fail(codes::type_not_encodable,
+         {.where = tensor_where(tensor.name), .found = std::string(type.name)});
+  if (own.kind == CodecKind::block && type.kind == CodecKind::block && !request.allow_requantize)
+    fail(codes::requantize, {.where = tensor_where(tensor.name),
+                             .found = fmt::format("{} to {}", own.name, type.name)});
+}
 
-std::span<const FileType> all_file_types() { return table; }
-
-const FileType& file_type(std::string_view name) {
-  const Codec* codec = codec::find(name);
-  if (codec)
-    if (const FileType* type = file_type_of(*codec)) return *type;
+std::string normal_spelling(std::string_view name) {
   std::string lower(name);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
     return c == '-' ? '_' : static_cast<char>(std::tolower(c));
   });
+  return lower;
+}
+
+bool contains_any(std::string_view name, std::span<const std::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](std::string_view p) { return name.find(p) != std::string_view::npos; });
+}
+
+}  // namespace
+
+std::span<const FileType> all_file_types() { return file_type_table; }
+
+const FileType& file_type(std::string_view name) {
+  const std::string lower = normal_spelling(name);
+  for (const FileType& type : file_type_table)
+    if (type.name == lower || (!type.synonym.empty() && type.synonym == lower)) return type;
+  const Codec* codec = codec::find(name);
+  if (codec)
+    if (const FileType* type = file_type_of(*codec)) return *type;
   if (lower == "q8_1")
     fail(codes::type_not_encodable,
          {.where = "-Q q8_1",
           .found = "Q8_1, which runtimes make of activations and no file type",
           .fix = "use q8_0"});
   std::string names;
-  for (const FileType& type : table) names += fmt::format("{}{}", names.empty() ? "" : " ", type.name);
+  for (const FileType& type : file_type_table)
+    names += fmt::format("{}{}", names.empty() ? "" : " ", type.name);
   fail(codes::unknown_type,
        {.where = "-Q", .expected = "one of " + names, .found = printable(name)});
 }
 
 const FileType* file_type_of(const Codec& codec) {
-  for (const FileType& type : table)
-    if (type.codec == &codec) return &type;
-  return nullptr;
+  const std::string name = normal_spelling(codec.name);
+  const FileType* first = nullptr;
+  for (const FileType& type : file_type_table) {
+    if (type.name == name || type.synonym == name) return &type;
+    if (!first && type.codec == &codec) first = &type;
+  }
+  return first;
 }
 
 const FileType* file_type_by_number(uint32_t number) {
-  for (const FileType& type : table)
+  for (const FileType& type : file_type_table)
     if (type.number == number) return &type;
   return nullptr;
 }
@@ -87,36 +148,49 @@ bool keeps_float(std::string_view name, const Shape& shape) {
                      [&](std::string_view k) { return name.ends_with(k); });
 }
 
+bool stays_unpacked(std::string_view name) {
+  static constexpr std::string_view parts[] = {
+      "_norm.weight",          "ffn_gate_inp.weight",   "ffn_gate_tid2eid.weight",
+      "altup",                 "laurel",                "per_layer_model_proj",
+      "ssm_conv1d",            "shortconv.conv.weight", "indexer.k_proj.weight",
+      "indexer.q_proj.weight", "time_mix_first.weight", "time_mix_w0.weight",
+      "time_mix_w1.weight",    "time_mix_w2.weight",    "time_mix_v0.weight",
+      "time_mix_v1.weight",    "time_mix_v2.weight",    "time_mix_a0.weight",
+      "time_mix_a1.weight",    "time_mix_a2.weight",    "time_mix_g1.weight",
+      "time_mix_g2.weight",    "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
+      "time_mix_lerp_fused.weight", "attn_rel_b.weight", ".position_embd",
+      "sam.pos_embd",          "sam.neck.",             "sam.net_",
+      ".rel_pos",              ".patch_embd",           ".patch_merger",
+      "a.rvq.codebook",        "mm.a.code_embd"};
+  return contains_any(name, parts);
+}
+
+bool needs_importance(std::string_view name, const Codec& codec, const FileType* quant) {
+  if (!codec.encode && codec.encode_weighted) return true;
+  if (kind_of(name) == Kind::embedding || kind_of(name) == Kind::output) return false;
+  static constexpr const Codec* few_bits[] = {&codec::iq3_xxs, &codec::iq2_xxs, &codec::iq2_xs,
+                                              &codec::iq2_s,   &codec::iq1_s,   &codec::iq1_m};
+  if (&codec == &codec::q2_k) return quant && quant->name == "q2_k_s";
+  return std::find(std::begin(few_bits), std::end(few_bits), &codec) != std::end(few_bits);
+}
+
 std::vector<const Codec*> decide_types(std::span<const Tensor> tensors, const TypeRequest& request,
                                        std::vector<Finding>& warnings) {
-  if (request.quant && !request.quant->whole_recipe && !request.pure)
-    fail(codes::recipe_missing, {.where = fmt::format("-Q {}", request.quant->name)});
-  std::vector<const Codec*> types;
-  for (const Tensor& tensor : tensors) {
-    const Codec* type = wanted(tensor, request);
-    const Codec& own = tensor.codec();
-    if (!type->fits_row(row_length(tensor.shape()))) {
-      warnings.push_back(Error(codes::fallback_type,
-                               {.where = tensor_where(tensor.name),
-                                .expected = fmt::format("a row that {} divides, for {}",
-                                                        type->block_elements, type->name),
-                                .found = fmt::format("{}; {} is used", row_length(tensor.shape()),
-                                                     fallback().name)}));
-      type = &fallback();
-    }
-    if (type != &own) {
-      if (!own.decode)
-        fail(codes::type_not_decodable, {.where = tensor_where(tensor.name),
-                                         .found = std::string(own.name)});
-      if (!type->encode)
-        fail(codes::type_not_encodable, {.where = tensor_where(tensor.name),
-                                         .found = std::string(type->name)});
-      if (own.kind == CodecKind::block && type->kind == CodecKind::block &&
-          !request.allow_requantize)
-        fail(codes::requantize, {.where = tensor_where(tensor.name),
-                                 .found = fmt::format("{} to {}", own.name, type->name)});
-    }
-    types.push_back(type);
+  std::vector<size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return recipe_order(tensors[a].name, tensors[b].name);
+  });
+  std::vector<const Codec*> types(tensors.size());
+  Decision decision(tensors, request);
+  for (const size_t i : order) types[i] = &decision.of(tensors[i]);
+  for (const TypePattern& pattern : request.patterns)
+    if (!pattern.used)
+      fail(codes::pattern_unused, {.where = pattern.name.option(),
+                                   .found = printable(pattern.name.text())});
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    types[i] = &fitting(*types[i], tensors[i], warnings);
+    check_computable(tensors[i], *types[i], request);
   }
   return types;
 }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "quantize/patterns.h"
+#include "quantize/recipe.h"
 #include "tensor/tensor.h"
 
 // Which type each tensor of a GGUF gets. Source: facts of the reference converter and quantizer,
@@ -15,15 +17,17 @@ namespace recast {
 
 // A file type: what -Q names, what general.file_type says.
 struct FileType {
-  std::string_view name;      // "q8_0"
-  const Codec* codec;         // of the matrices
+  std::string_view name;      // "q4_k_m"
+  const Codec* codec;         // of the matrices that no rule of the recipe names
   uint32_t number;            // general.file_type
-  bool whole_recipe;          // false: the recipe needs types that are not written; --pure only
+  std::string_view synonym = "";  // "q4_k": short for this recipe
 };
 std::span<const FileType> all_file_types();
 // By name in any spelling of R-027. Throws unknown_type with the nearest name; q8_1, which is no
 // file type, is refused as unsupported.
 const FileType& file_type(std::string_view name);
+// The file type that bears the name of the codec, else the first whose matrices are of it; null
+// when there is none.
 const FileType* file_type_of(const Codec& codec);
 const FileType* file_type_by_number(uint32_t number);
 
@@ -36,14 +40,23 @@ struct TypeRequest {
   bool pure = false;
   bool allow_requantize = false;
   bool from_gguf = false;  // vectors keep their float type; else they become f32
+  bool has_imatrix = false;
+  std::span<TypePattern> patterns = {};  // the first that matches a name decides; only with a quant
+  RecipeModel model = {};
 };
 
-// Throws recipe_missing, requantize, type_not_decodable, each before any work. Fallbacks of rows
-// that do not fit the block are warnings.
+// Throws requantize, type_not_decodable, pattern_unused, each before any work. Fallbacks of rows
+// that do not fit the block are warnings. Whether a type needs importance that is not there is for
+// the caller to ask: needs_importance().
 std::vector<const Codec*> decide_types(std::span<const Tensor> tensors, const TypeRequest& request,
                                        std::vector<Finding>& warnings);
 
-// Tensors that no file type quantizes: vectors, norms, routers, positions, what is no weight.
+// Tensors that the reference converter writes as F32: vectors, norms, routers, positions, what is
+// no weight. No file type packs them.
 bool keeps_float(std::string_view gguf_name, const Shape& shape);
+// Matrices beside those that the reference quantizer leaves in the type they have.
+bool stays_unpacked(std::string_view gguf_name);
+// Whether the reference refuses to pack this tensor into the type without an importance matrix.
+bool needs_importance(std::string_view gguf_name, const Codec& codec, const FileType* quant);
 
 }  // namespace recast

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "tensor/read_watch.h"
+#include "tensor/replace_nonfinite.h"
 
 namespace recast {
 
@@ -247,18 +248,6 @@ class Transpose final : public Value {
   ValuePtr input_;
   int64_t row_, rows_;  // length and number of an output matrix's rows
 };
-
-// NaN to 0, infinities to the largest finite magnitude of the run.
-void replace_nonfinite(float* values, int64_t n) {
-  float largest = 0;
-  for (int64_t i = 0; i < n; ++i)
-    if (std::isfinite(values[i])) largest = std::max(largest, std::fabs(values[i]));
-  for (int64_t i = 0; i < n; ++i)
-    if (std::isnan(values[i]))
-      values[i] = 0;
-    else if (std::isinf(values[i]))
-      values[i] = std::copysign(largest, values[i]);
-}
 
 class Cast final : public Value {
  public:

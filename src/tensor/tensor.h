@@ -52,6 +52,9 @@ class Value {
   // turned visits every row of its input each time. 0: any number does.
   virtual int64_t good_read() const { return 0; }
 
+  // Whether a read must begin and end with rows: where the bytes of a block depend on its column.
+  virtual bool whole_rows() const { return false; }
+
   // Anonymous memory that a read or fetch of `n` elements may hold beside the destination.
   virtual uint64_t scratch_bytes(int64_t n) const = 0;
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/checked_math.h"
@@ -68,11 +69,27 @@ uint64_t split_limit(std::string_view split, std::string_view method) {
   return limit;
 }
 
+// "3,3,9": part after part by the number of tensors up to its end.
+std::vector<PartRange> parts_that_end(std::string_view ends, size_t tensors) {
+  std::vector<PartRange> parts;
+  size_t begin = 0;
+  for (const char* at = ends.data(); at < ends.data() + ends.size();) {
+    size_t end = 0;
+    at = std::from_chars(at, ends.data() + ends.size(), end).ptr + 1;
+    end = std::clamp(end, begin, tensors);
+    parts.push_back({begin, end});
+    begin = end;
+  }
+  parts.back().end = tensors;
+  return parts;
+}
+
 std::vector<PartRange> split_tensors(const Checkpoint& checkpoint, const std::string& split,
                                      uint32_t alignment) {
-  constexpr std::string_view by_count = "tensors:", by_size = "size:";
+  constexpr std::string_view by_count = "tensors:", by_size = "size:", by_ends = "ends:";
   const size_t tensors = checkpoint.tensors.size();
   if (split.empty()) return {{0, tensors}};
+  if (split.starts_with(by_ends)) return parts_that_end(split.substr(by_ends.size()), tensors);
   const bool counts = split.starts_with(by_count);
   if (!counts && !split.starts_with(by_size))
     fail(codes::bad_value,

@@ -154,11 +154,16 @@ constexpr OptionEffect effects[] = {
     {"embedding-type", Effect::no_effect, "no type recipe applies to safetensors"},
     {"output-type", Effect::no_effect, "no type recipe applies to safetensors"},
     {"leave-output", Effect::no_effect, "no type recipe applies to safetensors"},
+    {"tensor-type", Effect::no_effect, "no type recipe applies to safetensors"},
+    {"imatrix", Effect::no_effect, "nothing is quantized"},
+    {"include-weights", Effect::no_effect, "nothing is quantized"},
+    {"exclude-weights", Effect::no_effect, "nothing is quantized"},
     {"allow-requantize", Effect::no_effect, "nothing is quantized"},
     {"allow-nonfinite", Effect::no_effect, "nothing is quantized"},
     {"pre", Effect::no_effect, "pre-tokenizer names belong to GGUF"},
     {"split", Effect::refused, "--shard-size sets the size of shards"},
     {"split-max-size", Effect::refused, "--shard-size sets the size of shards"},
+    {"keep-split", Effect::refused, "--shard-size sets the size of shards"},
     {"modelfile", Effect::refused, "a Modelfile names a GGUF file: -t gguf"},
 };
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "convert/request.h"
+
+// The options that say how matrices are packed, beside -Q.
+namespace recast {
+
+// A type that a matrix may be stored in; null for "none" or nothing. Throws unknown_type.
+const Codec* storable_codec(const std::string& name, std::string_view option);
+
+// --tensor-type, --imatrix, --include-weights, --exclude-weights: compiled, read and checked, and
+// warned about where nothing is packed. Requires: request.quant is settled. Throws bad_value,
+// unknown_type, pattern_unused, imatrix_file and what opening throws.
+void take_quantization(Request& request);
+
+}  // namespace recast

@@ -1,0 +1,73 @@
+#include "tensor/weighted_cast.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "tensor/replace_nonfinite.h"
+
+namespace recast {
+
+namespace {
+
+// Values decoded at once: they stay in the cache while they are packed.
+constexpr int64_t tile_elements = 1 << 14;
+
+class WeightedCast final : public Value {
+ public:
+  WeightedCast(ValuePtr input, const Codec& codec, ImportanceValues importance, CastOptions options)
+      : Value(input->shape(), codec),
+        input_(std::move(input)),
+        importance_(std::move(importance)),
+        options_(options),
+        row_(row_length(shape())),
+        matrix_(elements() / (static_cast<int64_t>(importance_->size()) / row_)),
+        tile_rows_(std::max<int64_t>(1, tile_elements / row_)) {}
+
+  void read(int64_t begin, int64_t end, std::span<std::byte> destination,
+            FloatCensus& losses) const override {
+    assert(begin % row_ == 0 && end % row_ == 0);
+    const Codec& from = input_->codec();
+    const Window source = input_->fetch(begin, end, losses);
+    const std::byte* in = source.bytes().data();
+    std::byte* out = destination.data();
+    std::vector<float> tile(static_cast<size_t>(std::min(tile_rows_ * row_, end - begin)));
+    for (int64_t at = begin; at < end;) {
+      const int64_t index = at / matrix_;
+      const int64_t n = std::min({tile_rows_ * row_, end - at, (index + 1) * matrix_ - at});
+      from.decode(in, tile.data(), n);
+      count_losses(tile.data(), n, at, codec(), losses);
+      if (options_.replace_nonfinite)
+        for (int64_t r = 0; r < n; r += row_) replace_nonfinite(tile.data() + r, row_);
+      codec().encode_weighted(tile.data(), importance_->data() + index * row_, out, n / row_, row_);
+      in += from.bytes(n);
+      out += codec().bytes(n);
+      at += n;
+    }
+  }
+  bool whole_rows() const override { return true; }
+  int64_t good_read() const override { return input_->good_read(); }
+  uint64_t scratch_bytes(int64_t n) const override {
+    return static_cast<uint64_t>(tile_rows_ * row_) * sizeof(float) + input_->scratch_bytes(n);
+  }
+
+ private:
+  ValuePtr input_;
+  ImportanceValues importance_;
+  CastOptions options_;
+  int64_t row_, matrix_, tile_rows_;
+};
+
+}  // namespace
+
+ValuePtr cast_weighted(ValuePtr value, const Codec& codec, ImportanceValues importance,
+                       CastOptions options) {
+  if (&value->codec() == &codec || value->elements() == 0) return value;
+  if (!codec.encode_weighted) return cast(std::move(value), codec, options);
+  assert(value->codec().decode && codec.fits_row(row_length(value->shape())));
+  assert(importance && !importance->empty() &&
+         value->elements() % static_cast<int64_t>(importance->size()) == 0 &&
+         static_cast<int64_t>(importance->size()) % row_length(value->shape()) == 0);
+  return std::make_shared<WeightedCast>(std::move(value), codec, std::move(importance), options);
+}
+
+}  // namespace recast
