@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/memory_budget.h"
 #include "base/shell_quote.h"
@@ -145,6 +146,30 @@ int show_stopped(Session& session, Error error) {
   return code;
 }
 
+// Files that a text must not replace: those of the source, and what options name.
+std::vector<std::string> taken_files(const ConvertOptions& options) {
+  std::vector<std::string> out{options.source,    options.model_config, options.tokenizer,
+                               options.fake_weight_config, options.apply, options.imatrix};
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(options.source, none))
+    out.push_back(entry.path().string());
+  return out;
+}
+
+// Nor may the text of a run be its output.
+void check_text(const ConvertOptions& options, const std::string& path, std::string_view option) {
+  check_text_target(path, option, options.force, taken_files(options));
+  if (path.empty() || options.output.empty()) return;
+  std::error_code none;
+  const auto whole = [&](const std::string& name) {
+    return std::filesystem::absolute(name, none).lexically_normal();
+  };
+  for (const char* end : {"", ".recast.json", ".sha256"})
+    if (whole(path) == whole(options.output + end))
+      fail(codes::conflicting_options,
+           {.where = fmt::format("{} and --output", option), .found = printable(path)});
+}
+
 int run_convert(Session& session) { return run_conversion(session, read_options(session.args())); }
 
 }  // namespace
@@ -181,6 +206,8 @@ int run_conversion(Session& session, const ConvertOptions& options) {
     fail(codes::bad_value, {.where = "--report",
                             .expected = "a name that ends in .json or .txt",
                             .found = printable(options.report)});
+  check_text(options, options.report, "--report");
+  check_text(options, options.plan, "--plan");
   session.set_memory_limit(options.memory ? options.memory : default_memory_limit());
   ProgressStream& progress = session.progress();
   progress.note(fmt::format("reading {}", options.source));

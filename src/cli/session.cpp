@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,11 +41,23 @@ double heartbeat_seconds(const Environment& environment) {
 
 int open_log(const std::string& path) {
   if (path.empty()) return -1;
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  // O_NONBLOCK: a FIFO that nobody reads must not hang the run. The first bytes tell a log of ours
+  // from another file, which lines would spoil.
+  const int flags = O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  struct stat st;
+  const bool regular = stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+  const int fd = open(path.c_str(), flags | (regular ? O_RDWR : O_WRONLY), 0666);
   if (fd < 0)
     fail(codes::text_unwritable,
          {.where = "--log", .found = std::strerror(errno), .file = printable(path)});
-  return fd;
+  char start[5] = "";
+  const ssize_t n = regular ? pread(fd, start, 4, 0) : 0;
+  if (n == 0 || (n == 4 && std::strcmp(start, "{\"v\"") == 0)) return fd;
+  close(fd);
+  fail(codes::output_exists, {.where = "--log",
+                              .expected = "no file, or a log of an earlier run",
+                              .fix = "name another file",
+                              .file = printable(path)});
 }
 
 }  // namespace

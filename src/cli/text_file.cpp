@@ -54,7 +54,42 @@ int write_part(const fs::path& part, const struct stat* old, std::string_view te
   return ::close(fd.release()) != 0 && errno != EINTR ? errno : 0;
 }
 
+// Whether an existing file is a report, a plan or empty: what an earlier run wrote.
+bool is_ours(const std::string& path) {
+  Descriptor fd(open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  char text[4096];
+  const ssize_t n = fd ? ::pread(fd.get(), text, sizeof(text), 0) : -1;
+  const std::string_view start(text, n > 0 ? static_cast<size_t>(n) : 0);
+  return n == 0 || start.starts_with("source") ||
+         (start.starts_with("{") && start.find("\"recast\"") != start.npos &&
+          start.find("\"source\"") != start.npos);
+}
+
 }  // namespace
+
+void check_text_target(const std::string& path, std::string_view option, bool force,
+                       std::span<const std::string> taken) {
+  if (path.empty()) return;
+  struct stat there, other;
+  if (::stat(path.c_str(), &there) != 0) {
+    if (errno != ENOENT) refuse(option, path, errno);
+    const fs::path parent = fs::path(path).parent_path();
+    if (::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0)
+      refuse(option, path, errno);
+    return;
+  }
+  for (const std::string& name : taken)
+    if (::stat(name.c_str(), &other) == 0 && other.st_ino == there.st_ino &&
+        other.st_dev == there.st_dev)
+      fail(codes::output_is_input, {.where = std::string(option),
+                                    .found = printable(name),
+                                    .fix = "name another file",
+                                    .file = printable(path)});
+  if (S_ISREG(there.st_mode) && !force && !is_ours(path))
+    fail(codes::output_exists, {.where = std::string(option),
+                                .expected = "no file, or one that an earlier run wrote",
+                                .file = printable(path)});
+}
 
 void fail_text(std::string_view where, std::string_view path, int error) {
   const ErrorCode& code = error == ENOSPC || error == EDQUOT ? codes::no_space

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,5 +13,11 @@ namespace recast::cli {
 // so that the name never holds half a text. A device, a pipe and what lies in /dev or /proc is
 // written into instead. Throws as fail_text, naming `option`.
 void write_text_file(const std::string& path, std::string_view text, std::string_view option);
+
+// Refuses, before any work, a text that would take the place of something else: a file among `taken`
+// (output_is_input), an existing file that holds no text of ours, unless `force` (output_exists), a
+// folder that is missing or cannot be written (as fail_text). An empty path is no text.
+void check_text_target(const std::string& path, std::string_view option, bool force,
+                       std::span<const std::string> taken);
 
 }  // namespace recast::cli

@@ -162,7 +162,13 @@ class Executor {
       const int64_t end = std::min(step.end, at + slab);
       const auto start = Clock::now();
       const auto bytes = std::span(buffer).first(codec.bytes(end - at));
+      const auto counted = [&] {
+        return census.nan + census.infinite + census.overflow + census.underflow;
+      };
+      const uint64_t before = counted();
       item.value->read(at, end, bytes, census);
+      // A cast counts what it meets; what was only moved is looked at here.
+      if (codec.census && counted() == before) codec.census(bytes.data(), end - at, at, census);
       put(step, at, bytes, stage, start, hash);
     }
     const Tensor* source = only_source(item);

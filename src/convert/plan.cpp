@@ -227,6 +227,11 @@ OutputOptions output_options(const Plan& plan) {
     out.inputs.push_back(file->fingerprint());
     out.input_names.push_back(file->name());
   }
+  for (const std::string& option_file : {o.model_config, o.fake_weight_config, o.apply})
+    if (!option_file.empty()) {
+      out.inputs.push_back(open_file(option_file)->fingerprint());
+      out.input_names.push_back(option_file);
+    }
   if (const auto& matrix = plan.request.imatrix_file) {
     out.inputs.push_back(matrix->fingerprint());
     out.input_names.push_back(matrix->name());

@@ -91,11 +91,16 @@ struct Names {
 
 Names names_of(const std::string& manifest) {
   std::error_code none;
-  const fs::path path = fs::absolute(manifest, none).lexically_normal();
+  fs::path path = fs::absolute(manifest, none).lexically_normal();
+  if (none) path = fs::path(manifest).lexically_normal();
   constexpr std::string_view suffix = ".recast.json";
   const std::string file = path.filename().string();
   if (file.size() > suffix.size() && file.ends_with(suffix))
     return {path.parent_path().string(), file.substr(0, file.size() - suffix.size()), false};
+  if (file != "recast.json")
+    fail(codes::bad_value, {.where = "MANIFEST",
+                            .expected = "a name as convert gave it: NAME.recast.json, or recast.json",
+                            .found = printable(file)});
   return {path.parent_path().parent_path().string(), path.parent_path().filename().string(), true};
 }
 
@@ -159,6 +164,12 @@ void compare_rows(const json::Value& recorded, const json::Value& found, std::st
 
 void refuse_other_input(const json::Value& recorded, const json::Value& found,
                         const std::string& source, std::initializer_list<std::string_view> lists) {
+  for (const char* key : {"format", "fingerprint"}) {
+    const json::Value *was = recorded.find(key), *is = found.find(key);
+    if (was && is && json::write(*was) != json::write(*is))
+      fail(codes::input_not_recorded,
+           {.where = key, .expected = json::write(*was), .found = json::write(*is), .file = source});
+  }
   for (const std::string_view list : lists)
     compare_rows(recorded, found, list,
                  [&](const std::string& name, const std::string& was, const std::string& is) {

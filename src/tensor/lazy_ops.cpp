@@ -272,6 +272,8 @@ class Cast final : public Value {
       const int64_t n = std::min(tile_, end - at);
       from.decode(in, tile.data(), n);
       count_losses(tile.data(), n, at, codec(), losses);
+      if (from.block_bytes > sizeof(float) && from.kind == CodecKind::floating)
+        settle_beyond_float(in, tile.data(), n, at, losses);
       if (options_.replace_nonfinite) replace_nonfinite(tile.data(), n);
       if (options_.clamp_overflow && codec().max_finite > 0) clamp(tile.data(), n);
       codec().encode(tile.data(), out, n);
@@ -285,6 +287,24 @@ class Cast final : public Value {
   }
 
  private:
+  // Finite doubles that f32 cannot hold came out infinite: they are an overflow of the target.
+  void settle_beyond_float(const std::byte* in, float* values, int64_t n, int64_t first_index,
+                           FloatCensus& losses) const {
+    for (int64_t i = 0; i < n; ++i) {
+      if (!std::isinf(values[i])) continue;
+      double stored;
+      std::memcpy(&stored, in + 8 * i, sizeof stored);
+      if (!std::isfinite(stored)) continue;
+      --losses.infinite;
+      ++losses.overflow;
+      if (losses.first_overflow < 0) {
+        losses.first_overflow = first_index + i;
+        losses.first_overflow_value = values[i];
+      }
+      if (options_.clamp_overflow && codec().max_finite > 0)
+        values[i] = std::copysign(codec().max_finite, values[i]);
+    }
+  }
   void clamp(float* values, int64_t n) const {
     const float limit = codec().max_finite;
     for (int64_t i = 0; i < n; ++i)

@@ -233,9 +233,9 @@ class Rebuilder {
     if (!count || *count > INT64_MAX / item || tensor.shape.size() != tensor.stride.size())
       fail(codes::torch_tensor,
            {.expected = "a possible size, and a stride for each axis", .found = found()});
-    if (const auto bytes = static_cast<uint64_t>(*count * item);
-        bytes > limit(Limit::torch_tensor_bytes))
-      fail(codes::torch_tensor, over_limit(codes::torch_tensor, Limit::torch_tensor_bytes,
+    const auto bytes = static_cast<uint64_t>(*count * item);
+    if (bytes > tensor.storage.bytes && bytes > limit(Limit::torch_expanded_bytes))
+      fail(codes::torch_tensor, over_limit(codes::torch_tensor, Limit::torch_expanded_bytes,
                                            {.found = found()}, bytes));
     const auto all = static_cast<int64_t>(tensor.storage.bytes / tensor.dtype->bytes);
     int64_t last = tensor.offset;
