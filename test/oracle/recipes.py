@@ -2,7 +2,7 @@
 models of several shapes, and the bytes of the trained model bard with and without importance
 matrices.
 
-usage: test/oracle/run.sh recipes.py [CHECK]...
+usage: test/oracle/run.sh recipes.py [CHECK]...    a name, or the word that names begin with
 """
 import functools
 import json
@@ -273,7 +273,9 @@ def main(wanted):
         checks["file-prune-layers"] = functools.partial(
             bard.whole_file, "q4_k_m", ("prune=1", ["--prune-layers", "1"]))
         checks["file-keep-split"] = bard.kept_split
-        return peers.run_checks({n: c for n, c in checks.items() if not wanted or n in wanted})
+        asked = {n: c for n, c in checks.items()
+                 if not wanted or n in wanted or n.partition("-")[0] in wanted}
+        return peers.run_checks(asked)
 
 
 sys.exit(main(sys.argv[1:]))
