@@ -85,9 +85,12 @@ hold() {
   fail "no run was met in the middle"
 }
 let_go() {
-  local code=0
+  local code=147  # told by `wait` of a job that was only stopped
   kill -CONT $run
-  wait $run || code=$?
+  while [ $code = 147 ]; do
+    code=0
+    wait $run || code=$?
+  done
   cp "$out.run" "$out"
   cp "$err.run" "$err"
   [ $code = "$1" ] || { cat "$err" >&2; fail "exit $code, expected $1, of the run that was held"; }

@@ -167,7 +167,7 @@ class Comparison {
       for (size_t i = 0; i < a.size(); ++i) {
         if (!std::isfinite(a[i])) continue;  // what becomes of these, the options say
         const double d = static_cast<double>(a[i]) - b[i];
-        if (std::fabs(d) > lost) error += d * d;
+        if (!(std::fabs(d) <= lost)) error += d * d;
         size += static_cast<double>(a[i]) * a[i];
       }
       ++compared;
