@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "arch/key_tables.h"
 #include "arch/rope.h"
@@ -56,11 +57,32 @@ const json::Value* spelled(const json::Value& config, const KeyRow& row) {
   return nullptr;
 }
 
+std::optional<std::string_view> null_spelling(const json::Value& config, const KeyRow& row) {
+  for (const std::string_view key : words(row.hf))
+    if (const json::Value* value = member(config, key); value && value->is_null()) return key;
+  return std::nullopt;
+}
+
 bool is_rope_fact(Fact fact) {
   return fact == Fact::rope_theta || fact == Fact::partial_rotary || fact == Fact::rope_theta_swa;
 }
 
+bool is_rope_type(std::string_view name) {
+  return has_word("default linear dynamic yarn longrope llama3", name);
+}
+
+bool fits_f32(double value, bool positive) {
+  constexpr auto most = static_cast<double>(std::numeric_limits<float>::max());
+  if (!(std::abs(value) <= most)) return false;
+  return !positive || static_cast<float>(value) > 0;
+}
+
 namespace {
+
+// Constants that are nowhere 0: what they divide would be infinite.
+bool must_be_positive(Fact fact) {
+  return fact.name.ends_with("_eps") || fact == Fact::rope_theta || fact == Fact::rope_theta_swa;
+}
 
 // A layer's kind by its name in layer_types: whether attention has a window there.
 std::optional<int64_t> has_window(std::string_view layer_type) {
@@ -153,7 +175,9 @@ class Reader {
         [[fallthrough]];
       case KeyKind::real: {
         const auto number = value.as_double();
-        want(number && std::isfinite(*number) && *number >= 0, "a number");
+        const bool positive = must_be_positive(row.fact);
+        want(number && *number >= 0 && fits_f32(*number, positive),
+             positive ? "a number above 0" : "a number");
         return model_.facts.set(row.fact, *number);
       }
       case KeyKind::layer_types: return layers() ? take_layer_types(row, value) : void();
@@ -192,9 +216,14 @@ class Reader {
         want(value.as_string() != nullptr, "a string");
         return model_.facts.set(row.fact, *value.as_string());
       case KeyKind::real:
-      case KeyKind::optional_real:
-        want(value.as_double().has_value(), "a number");
-        return model_.facts.set(row.fact, unconverted(row, *value.as_double()));
+      case KeyKind::optional_real: {
+        const auto number = value.as_double();
+        want(number.has_value(), "a number");
+        const bool positive = must_be_positive(row.fact);
+        if (!fits_f32(*number, positive))
+          bad(row, positive ? "a number above 0" : "a finite number", fmt::format("{}", *number));
+        return model_.facts.set(row.fact, unconverted(row, *number));
+      }
       case KeyKind::layer_types:
       case KeyKind::layer_flags:
       case KeyKind::layer_indices: return layers() ? take_layer_list(row, value) : void();
@@ -225,6 +254,16 @@ class Reader {
       return;
     }
     if (auto value = fallback_value(row, model_.facts)) model_.facts.set(row.fact, *value);
+  }
+
+  // The same for a constant that a sound source states: taking the usual one is a guess.
+  void guess(const KeyRow& row, std::string_view key, std::vector<Finding>& warnings) {
+    take_fallback(row);
+    if (row.fallback.empty()) return;
+    const std::string value = fmt::format("{}", model_.facts.real(row.fact));
+    model_.assumptions.push_back(fmt::format("{} {}", key, value));
+    add_warning(warnings,
+                Error(codes::assumed, {.where = key_where(key), .found = value, .file = file_}));
   }
 
   // Share of a head that rotates, by the number of dimensions in a GGUF; its row stands behind that
@@ -417,8 +456,12 @@ ModelFacts facts_from_config(const Architecture& arch, const json::Value& config
     for (const KeyRow& row : group) {
       if (is_rope_fact(row.fact)) continue;
       const json::Value* value = spelled(config, row);
+      // An absent key has the default of its class; a null stands for no constant.
+      const auto null = row.kind == KeyKind::real ? null_spelling(config, row) : std::nullopt;
       if (value)
         reader.take_json(row, *value);
+      else if (null)
+        reader.guess(row, *null, warnings);
       else
         reader.take_fallback(row);
       if (row.fact == Fact::head_dim && (value || !row.fallback.starts_with('=')))
@@ -473,7 +516,10 @@ ModelFacts facts_from_gguf(const Architecture& arch, const Checkpoint& source,
     } else if (row.fact == Fact::partial_rotary && reader.turned_share(source.metadata, prefix)) {
       model.facts.set(row.fact, *reader.turned_share(source.metadata, prefix));
     } else if (row.kind != KeyKind::optional_real || row.gguf.empty()) {
-      reader.take_fallback(row);
+      if (row.kind == KeyKind::real && !row.gguf.empty() && !is_rope_fact(row.fact))
+        reader.guess(row, prefix + std::string(row.gguf), warnings);
+      else
+        reader.take_fallback(row);
       if (row.fact == Fact::rope_theta)
         model.assumptions.push_back(fmt::format("{} {} (the runtime's own default)",
                                                 key_spelling(arch, row.fact, Convention::gguf),

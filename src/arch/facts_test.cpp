@@ -123,14 +123,15 @@ TEST(Facts, EachMissingKeyIsNamedAndAllAtOnce) {
 bool is_sound(const KeyRow& row, std::string_view text) {
   const bool share = row.fact == Fact::partial_rotary;
   const bool positive =
-      share || row.fact == Fact::rope_theta || row.fact == Fact::rope_theta_swa;
+      share || row.fact == Fact::rope_theta || row.fact == Fact::rope_theta_swa ||
+      row.fact.name.ends_with("_eps");
   switch (row.kind) {
     case KeyKind::flag: return text == "true";
     case KeyKind::text: return text == "\"two\"";
     case KeyKind::real:
     case KeyKind::optional_real:
       if (text == "0") return !positive;
-      return !share && (text == "2.5" || text == "4294967296" || text == "1e300");
+      return !share && (text == "2.5" || text == "4294967296");
     case KeyKind::layer_indices: return text == "[1]";
     case KeyKind::count:
     case KeyKind::layer_types:  // a period of 0: no windows
@@ -203,6 +204,32 @@ TEST(Facts, ABadGgufKeyIsRefusedUnderItsOwnName) {
     EXPECT_EQ(error.code, &codes::config_key_missing);
     EXPECT_EQ(error.where, key_where(key));
   }
+}
+
+TEST(Facts, AGuessedConstantIsAWarning) {
+  std::vector<Finding> warnings;
+  json::Value config = tiny_config(llama);
+  config.erase("rms_norm_eps");
+  config.erase("rope_theta");
+  facts_from_config(llama, config, "config.json", warnings);
+  EXPECT_TRUE(warnings.empty());  // transformers leaves the defaults of a class out
+  config.set("rms_norm_eps", nullptr);
+  config.set("rope_theta", nullptr);
+  const ModelFacts facts = facts_from_config(llama, config, "config.json", warnings);
+  EXPECT_EQ(facts.facts.real(Fact::norm_eps), 1e-6);
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_EQ(warnings[0].code, &codes::assumed);
+  EXPECT_EQ(warnings[0].where, key_where("rms_norm_eps"));
+  EXPECT_EQ(warnings[0].found, "1e-06");
+  EXPECT_EQ(warnings[1].where, key_where("rope_theta"));
+
+  warnings.clear();
+  Checkpoint gguf = tiny_checkpoint(tiny_canonical(facts), Convention::gguf);
+  gguf.metadata.erase("llama.attention.layer_norm_rms_epsilon");
+  facts_from_gguf(llama, gguf, nullptr, warnings);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].code, &codes::assumed);
+  EXPECT_EQ(warnings[0].where, key_where("llama.attention.layer_norm_rms_epsilon"));
 }
 
 TEST(Facts, AnOverlayWinsOverTheKeysOfAGguf) {

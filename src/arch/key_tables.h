@@ -19,6 +19,15 @@ void set_member(json::Value& config, std::string_view path, json::Value value);
 // may be null.
 const json::Value* spelled(const json::Value& config, const KeyRow& row);
 
+// The first spelling of a row that the config has as null.
+std::optional<std::string_view> null_spelling(const json::Value& config, const KeyRow& row);
+
+// Whether rotary scaling of this name has a meaning here: rope_type of config.json.
+bool is_rope_type(std::string_view name);
+
+// Whether a finite f32 holds a constant; with `positive`, as a number above 0.
+bool fits_f32(double value, bool positive);
+
 // The facts of a config that may be incomplete, to try what follows from them: what is absent and
 // has no default stays unset, nothing is checked against anything else, rotary scaling is left out.
 ModelFacts trial_facts(const Architecture& arch, const json::Value& config);

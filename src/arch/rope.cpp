@@ -55,7 +55,7 @@ void set_fact(Fact fact, std::string_view key, const json::Value& value, const s
               ModelFacts& model) {
   const auto number = value.as_double();
   const bool ratio = fact == Fact::partial_rotary;
-  if (!number || !std::isfinite(*number) || *number <= 0 || (ratio && *number > 1))
+  if (!number || !fits_f32(*number, true) || (ratio && *number > 1))
     bad_rope(file, key, value, ratio ? "a number above 0 and up to 1" : "a positive number");
   if (find_key(*model.arch, fact)) model.facts.set(fact, *number);
 }
@@ -68,7 +68,7 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
   for (const RopeNumber& row : rope_numbers)
     if (key == row.key) {
       const auto number = value.as_double();
-      if (!number || !std::isfinite(*number)) bad_rope(file, key, value, "a number");
+      if (!number || !fits_f32(*number, false)) bad_rope(file, key, value, "a number");
       rope.*row.member = *number;
       return;
     }
@@ -85,7 +85,8 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
     rope.short_factor = numbers(file, key, value);
   } else if (key == "original_max_position_embeddings") {
     rope.original_context = value.as_int();
-    if (!rope.original_context) bad_rope(file, key, value, "an integer");
+    if (!rope.original_context || *rope.original_context < 1)
+      bad_rope(file, key, value, "a positive integer");
   } else if (key == "rope_theta" || key == "partial_rotary_factor") {
     set_fact(key == "rope_theta" ? Fact::rope_theta : Fact::partial_rotary, key, value, file,
              model);
@@ -94,11 +95,33 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
   }
 }
 
+[[noreturn]] void missing_rope(const std::string& file, std::string_view key,
+                               const std::string& type) {
+  fail(codes::config_key_missing,
+       {.where = key_where(key), .expected = fmt::format("the {} of {}", key, type), .file = file});
+}
+
+// The numbers that a kind of scaling divides by.
+void check_rope_numbers(const std::string& file, const Rope& rope) {
+  if (!rope.factor && has_word("linear yarn llama3", rope.type))
+    missing_rope(file, "factor", rope.type);
+  if (rope.factor && !fits_f32(*rope.factor, true))
+    bad_rope(file, "factor", *rope.factor, "a number above 0");
+  if (rope.type != "llama3") return;
+  if (!rope.low_freq_factor) missing_rope(file, "low_freq_factor", rope.type);
+  if (!rope.high_freq_factor) missing_rope(file, "high_freq_factor", rope.type);
+  if (!rope.original_context) missing_rope(file, "original_max_position_embeddings", rope.type);
+  if (!fits_f32(*rope.low_freq_factor, true))
+    bad_rope(file, "low_freq_factor", *rope.low_freq_factor, "a number above 0");
+  // Equal ones leave no band between (Llama 4 Scout).
+  if (!(*rope.high_freq_factor >= *rope.low_freq_factor))
+    bad_rope(file, "high_freq_factor", *rope.high_freq_factor,
+             fmt::format("at least low_freq_factor, {}", *rope.low_freq_factor));
+}
+
 void check_rope(const std::string& file, const ModelFacts& model) {
-  static constexpr std::string_view known[] = {"default", "linear", "dynamic",
-                                               "yarn",    "longrope", "llama3"};
   const Rope& rope = model.rope;
-  if (std::find(std::begin(known), std::end(known), rope.type) == std::end(known))
+  if (!is_rope_type(rope.type))
     fail(codes::config_value, {.where = key_where("rope_type"),
                                .expected = "default, linear, dynamic, yarn, longrope or llama3",
                                .found = printable(rope.type),
@@ -111,9 +134,7 @@ void check_rope(const std::string& file, const ModelFacts& model) {
             .expected = fmt::format("{} numbers, half the rotary dimensions", half),
             .found = fmt::format("{}", list->size()),
             .file = file});
-  if ((rope.type == "linear" || rope.type == "yarn" || rope.type == "llama3") && !rope.factor)
-    fail(codes::config_key_missing,
-         {.where = key_where("factor"), .expected = "the factor of " + rope.type, .file = file});
+  check_rope_numbers(file, rope);
 }
 
 // The two spellings of a base that both stand in the file must agree.
@@ -161,15 +182,21 @@ void read_top_level(const json::Value& config, const json::Value* nearer, const 
     read_member("original_max_position_embeddings", *value, file, model);
 }
 
-// The class defaults of what no spelling gave.
-void fill_defaults(ModelFacts& model) {
+// The class defaults of what no spelling gave; a null is no constant, so they are a guess then.
+void fill_defaults(const json::Value& config, const std::string& file, ModelFacts& model,
+                   std::vector<Finding>& warnings) {
   for (const Fact fact : {Fact::rope_theta, Fact::rope_theta_swa, Fact::partial_rotary}) {
     const KeyRow* row = find_key(*model.arch, fact);
     if (!row || row->fallback.empty() || model.facts.has(fact)) continue;
     const auto value = row->fallback == same_as_theta
                            ? model.facts.real(Fact::rope_theta)
                            : json::parse(row->fallback, {}).as_double();
-    if (value) model.facts.set(fact, *value);
+    if (!value) continue;
+    model.facts.set(fact, *value);
+    if (const auto key = null_spelling(config, *row))
+      add_warning(warnings, Error(codes::assumed, {.where = key_where(*key),
+                                                   .found = fmt::format("{}", *value),
+                                                   .file = file}));
   }
 }
 
@@ -205,7 +232,7 @@ void read_rope_config(const json::Value& config, const std::string& file, ModelF
     for (const auto& [key, value] : *members) read_member(key, value, file, model);
   }
   compare_theta(config, model, file, warnings);
-  fill_defaults(model);
+  fill_defaults(config, file, model, warnings);
   check_rope(file, model);
 }
 

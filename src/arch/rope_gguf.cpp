@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "arch/facts.h"
+#include "arch/key_tables.h"
 #include "arch/rope.h"
 
 // Position scaling in the keys and tensors of a GGUF.
@@ -40,7 +41,7 @@ std::vector<float> llama3_factors(const ModelFacts& model) {
     const float wavelength = static_cast<float>(2 * std::numbers::pi) / frequency;
     if (wavelength < static_cast<float>(context / high)) {
       out.push_back(1);
-    } else if (wavelength > static_cast<float>(context / low)) {
+    } else if (wavelength > static_cast<float>(context / low) || low == high) {
       out.push_back(static_cast<float>(factor));
     } else {
       const float smooth = (static_cast<float>(context) / wavelength - static_cast<float>(low)) /
@@ -127,6 +128,41 @@ int64_t context_of(double value, const std::string& prefix, const std::string& f
   return static_cast<int64_t>(value);
 }
 
+// The kind of scaling that the keys state, and the factor that it divides by. A factor alone is that
+// of linear scaling. Source: llama.cpp v0.5.0, llama-model.cpp.
+void read_scaling(const Checkpoint& source, const std::string& prefix, Rope& rope) {
+  const std::string type_key = prefix + "rope.scaling.type";
+  const std::string factor_key = prefix + "rope.scaling.factor";
+  const MetaValue* type = source.metadata.find(type_key);
+  const MetaValue* factor = source.metadata.find(factor_key);
+  const auto refuse = [&](const std::string& key, std::string expected, std::string found) {
+    fail(codes::metadata_value, {.where = key_where(key),
+                                 .expected = std::move(expected),
+                                 .found = printable(found),
+                                 .file = source.config_file});
+  };
+  if (type) {
+    const std::string* name = type->as_string();
+    if (!name || (*name != "none" && !is_rope_type(*name)))
+      refuse(type_key, "none, linear, yarn or longrope",
+             name ? *name : std::string(meta_type_name(type->type)));
+    if (*name != "none") rope.type = *name;
+  }
+  const auto number = factor ? factor->as_double() : std::nullopt;
+  if (factor && (!number || !fits_f32(*number, false) || *number < 0))
+    refuse(factor_key, "a number above 0",
+           number ? fmt::format("{}", *number) : std::string(meta_type_name(factor->type)));
+  // The shortest decimal that reads back to the f32 is what the source said.
+  if (number) rope.factor = std::stod(fmt::format("{}", static_cast<float>(*number)));
+  if (!type && number && *number != 0 && *number != 1) rope.type = "linear";
+  if (rope.type != "linear" && rope.type != "yarn") return;
+  if (!factor)
+    fail(codes::config_key_missing, {.where = key_where(factor_key),
+                                     .expected = "the factor of " + rope.type,
+                                     .file = source.config_file});
+  if (number == 0.0) refuse(factor_key, "a number above 0", "0");
+}
+
 // A factor for each frequency, or the tensor would be of another shape than the model asks for.
 using RopeTensors = std::vector<std::pair<Role, std::vector<float>>>;
 RopeTensors checked(RopeTensors tensors, const ModelFacts& model) {
@@ -190,9 +226,7 @@ void read_rope_metadata(const Checkpoint& source, const std::string& prefix, Mod
     if (!value) return std::nullopt;
     return std::stod(fmt::format("{}", static_cast<float>(*value)));
   };
-  if (const MetaValue* type = source.metadata.find(prefix + "rope.scaling.type"))
-    if (const std::string* name = type->as_string(); name && *name != "none") rope.type = *name;
-  rope.factor = decimal("rope.scaling.factor");
+  read_scaling(source, prefix, rope);
   rope.attention_factor = decimal("rope.scaling.yarn_attn_factor");
   rope.beta_fast = decimal("rope.scaling.yarn_beta_fast");
   rope.beta_slow = decimal("rope.scaling.yarn_beta_slow");

@@ -1,5 +1,9 @@
 #include "arch/rope.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
+
 #include "arch/arch_testing.h"
 #include "arch/families.h"
 
@@ -233,9 +237,67 @@ TEST(Rope, BadDescriptionsAreRefusedByKey) {
   expect_refused(bad, "rope_theta", R"({"rope_type": "default", "rope_theta": 0})");
   expect_refused(bad, "rope_theta", R"({"rope_type": "default", "rope_theta": Infinity})");
   expect_refused(bad, "factor", R"({"rope_type": "linear", "factor": NaN})");
+  expect_refused(bad, "rope_theta", R"({"rope_type": "default", "rope_theta": 1e39})");
+  expect_refused(bad, "rope_theta", R"({"rope_type": "default", "rope_theta": 1e-60})");
+  expect_refused(bad, "original_max_position_embeddings",
+                 R"({"rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 0})");
+  for (const char* factor : {"0", "-2.0", "1e39"})
+    for (const char* type : {"linear", "dynamic", "yarn", "llama3"})
+      expect_refused(bad, "factor",
+                     fmt::format(R"({{"rope_type": "{}", "factor": {}}})", type, factor));
+  const std::string llama3 = R"({"rope_type": "llama3", "factor": 8.0)";
+  const ErrorCode& missing = codes::config_key_missing;
+  expect_refused(missing, "low_freq_factor", llama3 + "}");
+  expect_refused(missing, "high_freq_factor", llama3 + R"(, "low_freq_factor": 1})");
+  const std::string both = llama3 + R"(, "low_freq_factor": 1, "high_freq_factor": )";
+  expect_refused(missing, "original_max_position_embeddings", both + "4}");
+  const std::string original = R"(, "original_max_position_embeddings": 8192})";
+  expect_refused(bad, "high_freq_factor", both + "0.5" + original);
+  EXPECT_FALSE(error_of([&] {
+                 facts_of(llama, with_rope(llama, "rope_scaling", both + "1" + original));
+               }).code);  // Llama 4 Scout
+  expect_refused(bad, "low_freq_factor",
+                 llama3 + R"(, "low_freq_factor": 0, "high_freq_factor": 4)" + original);
   for (const char* type : {"linear", "yarn", "llama3"})
     expect_refused(codes::config_key_missing, "factor",
                    R"({"rope_type": ")" + std::string(type) + "\"}");
+}
+
+TEST(Rope, BadScalingInAGgufIsRefusedByItsOwnKey) {
+  Checkpoint gguf;
+  gguf.config_file = "m.gguf";
+  gguf.metadata = gguf_metadata(facts_of(llama, big_config(llama)));
+  gguf.tensors.push_back({"token_embd.weight", constant({}, {11, 0}, codec::f32)});
+  const auto read = [](const Checkpoint& from) {
+    std::vector<Finding> warnings;
+    return facts_from_gguf(llama, from, nullptr, warnings);
+  };
+  const auto refusal = [&](std::string_view key, const MetaValue& value, const char* type) {
+    Checkpoint bad = gguf;
+    if (type) bad.metadata.set("llama.rope.scaling.type", MetaValue::string(type));
+    bad.metadata.set(fmt::format("llama.{}", key), value);
+    const Error error = error_of([&] { read(bad); });
+    EXPECT_EQ(error.code, &codes::metadata_value) << key;
+    EXPECT_EQ(error.where, key_where(fmt::format("llama.{}", key)));
+    EXPECT_EQ(error.file, "m.gguf");
+  };
+  for (const float number : {0.0f, -1.0f, NAN, INFINITY}) {
+    refusal("rope.freq_base", MetaValue::f32(number), nullptr);
+    refusal("attention.layer_norm_rms_epsilon", MetaValue::f32(number), nullptr);
+    refusal("rope.scaling.factor", MetaValue::f32(number), "linear");
+    refusal("rope.scaling.factor", MetaValue::f32(number), "yarn");
+  }
+  refusal("rope.scaling.type", MetaValue::string("spiral"), nullptr);
+  refusal("rope.scaling.type", MetaValue::u32(1), nullptr);
+
+  Checkpoint scaled = gguf;
+  scaled.metadata.set("llama.rope.scaling.factor", MetaValue::f32(4.0f));
+  EXPECT_EQ(read(scaled).rope.type, "linear");  // what the runtime takes for no name
+  scaled.metadata.set("llama.rope.scaling.factor", MetaValue::f32(0.0f));
+  EXPECT_EQ(read(scaled).rope.type, "default");
+  scaled.metadata.erase("llama.rope.scaling.factor");
+  scaled.metadata.set("llama.rope.scaling.type", MetaValue::string("linear"));
+  EXPECT_EQ(error_of([&] { read(scaled); }).where, key_where("llama.rope.scaling.factor"));
 }
 
 TEST(Rope, AFamilyWithoutRotaryEmbeddingsHasNone) {

@@ -86,7 +86,32 @@ void Assembler::hf_files_from_gguf(const Codec& dtype) {
   for (const SideFile& side : out().side_files)
     target_.mapped.emplace_back("tokenizer.ggml.*", side.name);
   restore_modules(source_, facts_, target_);
-  if (options_.preserve_metadata) carry_gguf_keys(source_, *facts_.arch, out().metadata);
+  keep_gguf_keys();
+}
+
+void Assembler::keep_gguf_keys() {
+  std::vector<std::string> unread = unread_gguf_keys(source_, facts_);
+  if (options_.no_tokenizer)
+    std::erase_if(unread, [](const std::string& key) { return key.starts_with("tokenizer."); });
+  std::vector<std::string> acting;
+  for (const std::string& key : unread) {
+    if (may_change_results(*facts_.arch, key, *source_.metadata.find(key)))
+      acting.push_back(printable(key));
+    if (options_.preserve_metadata)
+      target_.kept.push_back(fmt::format("{0} (as src.gguf.{0}, which no config says)",
+                                         printable(key)));
+    else
+      target_.dropped.push_back(fmt::format("{} (no key of the config)", printable(key)));
+  }
+  if (!acting.empty())
+    add_warning(warnings(),
+                Error(codes::not_carried,
+                      {.where = key_where(acting.front()),
+                       .expected = fmt::format("keys of {} that its config has", facts_.arch->gguf),
+                       .found = fmt::format("{}", fmt::join(acting, ", ")),
+                       .fix = "check the result: programs that read the config do not see them",
+                       .file = source_.config_file}));
+  if (options_.preserve_metadata) carry_gguf_keys(source_, *facts_.arch, unread, out().metadata);
 }
 
 json::Value Assembler::without(json::Value config, std::initializer_list<std::string_view> keys) {

@@ -59,6 +59,8 @@ class Assembler {
   void keep_gguf_metadata();
   void finish_hf(bool crosses);
   void hf_files_from_gguf(const Codec& dtype);
+  // Keys of a GGUF that no config and no tokenizer file says: carried, or listed as dropped.
+  void keep_gguf_keys();
   static json::Value without(json::Value config, std::initializer_list<std::string_view> keys);
   void keep_hf_files(const Codec& dtype);
   void drop_what_has_no_place();

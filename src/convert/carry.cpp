@@ -139,14 +139,18 @@ json::Value restore_generation_config(const Checkpoint& source, const Vocabulary
   return out;
 }
 
-void carry_gguf_keys(const Checkpoint& source, const Architecture& arch, Metadata& metadata) {
+void carry_gguf_keys(const Checkpoint& source, const Architecture& arch,
+                     const std::vector<std::string>& unread, Metadata& metadata) {
   static constexpr std::string_view said_elsewhere =
       "general.architecture general.type general.file_type general.quantization_version "
       "general.alignment";
   const std::string own = std::string(arch.gguf) + ".";
   for (const auto& [key, value] : source.metadata.entries()) {
-    if (has_word(said_elsewhere, key) || key.starts_with(own) || key.starts_with("tokenizer.") ||
-        key.starts_with("src.hf.") || key.starts_with("recast.") || key.starts_with("split."))
+    if (has_word(said_elsewhere, key) || key.starts_with("src.hf.") ||
+        key.starts_with("recast.") || key.starts_with("split."))
+      continue;
+    if ((key.starts_with(own) || key.starts_with("tokenizer.")) &&
+        std::find(unread.begin(), unread.end(), key) == unread.end())
       continue;
     json::Value text{json::Object{}};
     text.set("type", meta_type_name(value.type));

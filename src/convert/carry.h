@@ -20,8 +20,15 @@ json::Value restore_config(const Metadata& metadata);
 // The generation config that was stored, else one with the special ids of the vocabulary.
 json::Value restore_generation_config(const Checkpoint& source, const Vocabulary* vocabulary);
 
-// GGUF keys that neither config nor tokenizer files say: src.gguf.KEY = {"type": .., "value": ..}.
-void carry_gguf_keys(const Checkpoint& source, const Architecture& arch, Metadata& metadata);
+// Keys of a GGUF behind "ARCH." or "tokenizer." that no fact of the family and no vocabulary holds,
+// in file order. Requires: the facts are those of `source`.
+std::vector<std::string> unread_gguf_keys(const Checkpoint& source, const ModelFacts& model);
+// Whether a runtime may compute something else without such a key.
+bool may_change_results(const Architecture& arch, std::string_view key, const MetaValue& value);
+// GGUF keys that neither config nor tokenizer files say: src.gguf.KEY = {"type": .., "value": ..};
+// behind "ARCH." and "tokenizer." those of `unread`.
+void carry_gguf_keys(const Checkpoint& source, const Architecture& arch,
+                     const std::vector<std::string>& unread, Metadata& metadata);
 // Puts such keys back into a GGUF. They win over what was derived.
 void restore_gguf_keys(const Checkpoint& source, Metadata& metadata);
 

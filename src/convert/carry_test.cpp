@@ -94,7 +94,7 @@ TEST(Carry, GgufKeysOfEveryTypeComeBack) {
   gguf.metadata.set("recast.version", MetaValue::string("9"));
 
   Checkpoint folder;
-  carry_gguf_keys(gguf, llama_family(), folder.metadata);
+  carry_gguf_keys(gguf, llama_family(), {}, folder.metadata);
   EXPECT_EQ(folder.metadata.entries().size(), own.entries().size());
   Metadata back;
   restore_gguf_keys(folder, back);
@@ -103,6 +103,39 @@ TEST(Carry, GgufKeysOfEveryTypeComeBack) {
     ASSERT_NE(back.find(key), nullptr) << key;
     EXPECT_EQ(*back.find(key), value) << key;
   }
+}
+
+TEST(Carry, WhatNoFactHoldsOfAGgufIsCarriedAndComesBack) {
+  Checkpoint gguf = tiny_gguf();
+  gguf.metadata.set("llama.attention.layer_norm_rms_epsilon", MetaValue::f32(1e-5f));
+  gguf.metadata.set("llama.rope.dimension_count", MetaValue::u32(32));
+  gguf.metadata.set("llama.attention.key_length", {MetaType::u64, {}, uint64_t{32}});
+  gguf.metadata.set("llama.vocab_size", MetaValue::u32(8));
+  gguf.metadata.set("llama.attention.causal", MetaValue::boolean(true));
+  gguf.metadata.set("llama.logit_scale", MetaValue::f32(0.5f));
+  gguf.metadata.set("llama.expert_count", MetaValue::u32(0));
+  gguf.metadata.set("tokenizer.ggml.model", MetaValue::string("gpt2"));
+  gguf.metadata.set("tokenizer.ggml.add_bos_token", MetaValue::boolean(true));
+  gguf.metadata.set("tokenizer.mystery", MetaValue::string("x"));
+  std::vector<Finding> warnings;
+  const ModelFacts model = facts_from_gguf(llama_family(), gguf, nullptr, warnings);
+  const std::vector<std::string> unread = unread_gguf_keys(gguf, model);
+  EXPECT_EQ(unread, (std::vector<std::string>{"llama.attention.causal", "llama.logit_scale",
+                                              "llama.expert_count", "tokenizer.mystery"}));
+  std::vector<std::string> acting;
+  for (const std::string& key : unread)
+    if (may_change_results(llama_family(), key, *gguf.metadata.find(key))) acting.push_back(key);
+  EXPECT_EQ(acting, std::vector<std::string>{"llama.logit_scale"});
+
+  Checkpoint folder;
+  carry_gguf_keys(gguf, llama_family(), unread, folder.metadata);
+  Metadata back;
+  restore_gguf_keys(folder, back);
+  EXPECT_EQ(back.entries().size(), unread.size());
+  for (const std::string& key : unread) EXPECT_EQ(*back.find(key), *gguf.metadata.find(key));
+
+  gguf.metadata.set("llama.vocab_size", MetaValue::u32(9));
+  EXPECT_EQ(unread_gguf_keys(gguf, model).front(), "llama.vocab_size");
 }
 
 std::string provenance(const TinyModel& model, Given given) {

@@ -92,4 +92,20 @@ void check_metadata(Checkpoint& checkpoint, const std::string& file) {
   find_count(checkpoint, arch + ".vocab_size", file);
 }
 
+void check_vocabulary_rows(Checkpoint& checkpoint, const std::string& file) {
+  constexpr std::string_view name = "token_embd.weight";
+  const Tensor* embedding = checkpoint.find(name);
+  if (!embedding || embedding->shape().empty() || !checkpoint.vocabulary) return;
+  const int64_t rows = embedding->shape().front();
+  const int64_t tokens = std::ssize(checkpoint.vocabulary->tokens);
+  if (tokens == 0 || rows == tokens) return;
+  ErrorFacts facts{.where = tensor_where(name),
+                   .expected = fmt::format("{} rows, one a token", tokens),
+                   .found = fmt::format("{}", rows),
+                   .fix = "make the GGUF again from its source",
+                   .file = file};
+  if (rows < tokens) fail(codes::vocab_rows, std::move(facts));
+  add_warning(checkpoint.warnings, Error(codes::vocab_padded, std::move(facts)));
+}
+
 }  // namespace recast::gguf

@@ -11,4 +11,8 @@ namespace recast::gguf {
 // the key; a missing architecture and text that is not UTF-8 are warnings of the checkpoint.
 void check_metadata(Checkpoint& checkpoint, const std::string& file);
 
+// A token for each row of token_embd, as loaders ask for. Throws vocab_rows where rows are missing;
+// rows to spare are a warning of the checkpoint. Requires: checkpoint.vocabulary has been read.
+void check_vocabulary_rows(Checkpoint& checkpoint, const std::string& file);
+
 }  // namespace recast::gguf

@@ -64,6 +64,7 @@ Checkpoint read(std::shared_ptr<const Source> source, const ReadOptions&) {
   check_metadata(checkpoint, file);
   check_tensor_sums(checkpoint, file);
   checkpoint.vocabulary = read_tokenizer_keys(checkpoint.metadata, file, &checkpoint.warnings);
+  check_vocabulary_rows(checkpoint, file);
   return checkpoint;
 }
 

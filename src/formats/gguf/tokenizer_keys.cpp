@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "tokenizer/sentencepiece.h"
 
@@ -122,6 +123,16 @@ class Reader {
   void read_tokens() {
     for (const std::string& text : strings("tokens")) out_.tokens.push_back({.text = text});
     if (out_.tokens.empty()) bad_key("tokens", "at least one token");
+    // Runtimes tell tokens without text apart by their ids.
+    known_.reserve(out_.tokens.size());
+    for (size_t id = 0; id < out_.tokens.size(); ++id) {
+      const std::string& text = out_.tokens[id].text;
+      if (!text.empty() && !known_.insert(text).second)
+        fail(codes::piece_twice, {.where = fmt::format("{}, token {}", ggml_key("tokens"), id),
+                                  .expected = "every text once",
+                                  .found = fmt::format("\"{}\"", printable(text)),
+                                  .file = file_});
+    }
   }
 
   void read_scores() {
@@ -132,10 +143,10 @@ class Reader {
     if (!scores || value->element != MetaType::f32 || scores->size() != count)
       bad_array(codes::gguf_scores, "scores", fmt::format("{} values of f32", count), *value);
     for (size_t id = 0; id < count; ++id) {
-      if (std::isnan((*scores)[id]))
+      if (!std::isfinite((*scores)[id]))
         fail(codes::gguf_scores, {.where = fmt::format("scores, token {}", id),
-                                  .expected = "a number",
-                                  .found = "NaN",
+                                  .expected = "a finite number",
+                                  .found = fmt::format("{}", (*scores)[id]),
                                   .file = file_});
       out_.tokens[id].score = static_cast<float>((*scores)[id]);
     }
@@ -170,11 +181,29 @@ class Reader {
 
   void read_merges() {
     out_.merges = strings("merges");
-    for (size_t rank = 0; rank < out_.merges.size(); ++rank)
-      if (out_.merges[rank].find(' ') == std::string::npos)
-        fail(codes::merge_form, {.where = fmt::format("merge {}", rank),
-                                 .found = fmt::format("\"{}\"", printable(out_.merges[rank])),
-                                 .file = file_});
+    for (size_t rank = 0; rank < out_.merges.size(); ++rank) {
+      const std::string& merge = out_.merges[rank];
+      const auto refuse = [&](const ErrorCode& code, std::string expected) {
+        fail(code, {.where = fmt::format("merge {}", rank),
+                    .expected = std::move(expected),
+                    .found = fmt::format("\"{}\"", printable(merge)),
+                    .file = file_});
+      };
+      if (merge.find(' ') == std::string::npos) refuse(codes::merge_form, "\"left right\"");
+      if (out_.kind == VocabularyKind::byte_bpe && !makes_token(merge))
+        refuse(codes::merge_unknown, "two tokens of the vocabulary that make a third");
+    }
+  }
+  // Whether some blank parts a merge into two tokens that make a third. Tokens may hold blanks
+  // themselves (runtimes look for the first one behind the first byte).
+  bool makes_token(std::string_view merge) const {
+    for (size_t at = merge.find(' ', 1); at != merge.npos; at = merge.find(' ', at + 1)) {
+      const std::string_view left = merge.substr(0, at), right = merge.substr(at + 1);
+      if (known_.contains(left) && known_.contains(right) &&
+          known_.contains(std::string(left).append(right)))
+        return true;
+    }
+    return false;
   }
 
   // Special ids, flags and counts, in file order.
@@ -241,6 +270,7 @@ class Reader {
   const std::string& file_;
   std::vector<Finding>* warnings_;
   Vocabulary out_;
+  std::unordered_set<std::string_view> known_;  // texts of out_.tokens
 };
 
 }  // namespace

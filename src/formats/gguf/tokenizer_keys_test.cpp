@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace recast {
 namespace {
 
@@ -87,6 +89,39 @@ TEST(TokenizerKeys, RefusesWrongScores) {
   EXPECT_TRUE(error_of(metadata).starts_with("gguf_scores key \"tokenizer.ggml.scores\""));
   metadata.set("tokenizer.ggml.scores", MetaValue::f32s({0, 1}));
   EXPECT_TRUE(error_of(metadata).starts_with("gguf_scores"));
+}
+
+TEST(TokenizerKeys, RefusesScoresThatAreNotFinite) {
+  Metadata metadata = keys();
+  for (const double score : {INFINITY, -INFINITY, NAN}) {
+    metadata.set("tokenizer.ggml.scores", MetaValue::f32s({0, 0, score, 0}));
+    EXPECT_TRUE(error_of(metadata).starts_with("gguf_scores scores, token 2"));
+  }
+}
+
+TEST(TokenizerKeys, RefusesATextThatTwoTokensHave) {
+  Metadata metadata = keys();
+  metadata.set("tokenizer.ggml.tokens", MetaValue::strings({"<unk>", "a", "<0x0A>", "a"}));
+  EXPECT_EQ(error_of(metadata), "piece_twice tokenizer.ggml.tokens, token 3 \"a\"");
+  metadata.set("tokenizer.ggml.tokens", MetaValue::strings({"", "a", "<0x0A>", ""}));
+  EXPECT_EQ(error_of(metadata), "");  // runtimes name them by their ids
+}
+
+TEST(TokenizerKeys, RefusesMergesOfUnknownTokens) {
+  Vocabulary v;
+  v.kind = VocabularyKind::byte_bpe;
+  v.tokens = {{"a"}, {"b"}, {"ab"}, {" b"}, {"a b"}};
+  const auto error = [&](const char* merge) {
+    v.merges = {"a b", merge};
+    Metadata metadata;
+    write_tokenizer_keys(v, metadata);
+    return error_of(metadata);
+  };
+  EXPECT_EQ(error("a b"), "");
+  EXPECT_EQ(error("a  b"), "");  // of "a" and " b"
+  EXPECT_EQ(error("q z"), "merge_unknown merge 1 \"q z\"");
+  EXPECT_EQ(error("b a"), "merge_unknown merge 1 \"b a\"");
+  EXPECT_EQ(error("a "), "merge_unknown merge 1 \"a \"");
 }
 
 TEST(TokenizerKeys, RefusesWrongTypesAndBytes) {

@@ -201,6 +201,7 @@ class Reader {
 
   json::Value config() {
     const json::Value* theta = params_.find("rope_theta");
+    if (theta && theta->is_null()) theta = nullptr;
     const json::Value* scaled = params_.find("use_scaled_rope");
     const bool long_context = scaled && scaled->as_bool() == true;
     const bool third = theta && theta->as_double() == 500000.0;
@@ -216,7 +217,9 @@ class Reader {
     out.set("num_attention_heads", heads_);
     out.set("num_key_value_heads", kv_heads_);
     out.set("hidden_act", "silu");
-    if (const json::Value* eps = params_.find("norm_eps")) out.set("rms_norm_eps", *eps);
+    const json::Value* eps = params_.find("norm_eps");
+    if (!eps || eps->is_null()) assume("norm_eps", "1e-05");  // as in Meta's code
+    out.set("rms_norm_eps", eps && !eps->is_null() ? *eps : json::Value(1e-5));
     out.set("rope_theta", theta ? *theta : json::Value(10000.0));
     if (long_context) out.set("rope_scaling", scaling());
     out.set("max_position_embeddings", context);

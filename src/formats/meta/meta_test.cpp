@@ -70,6 +70,11 @@ TEST(Meta, RotaryPairsBecomeHalves) {
   EXPECT_EQ(stored_bytes(c.tensors[0]), Folder::slice(1, 4, 0, 0) + Folder::slice(1, 4, 2, 0) +
                                             Folder::slice(1, 4, 1, 0) + Folder::slice(1, 4, 3, 0));
   EXPECT_EQ(c.config.find("max_position_embeddings")->as_int(), 8192);
+  // Meta's default, which is another one than that of transformers; and it is said.
+  EXPECT_EQ(c.config.find("rms_norm_eps")->as_double(), 1e-5);
+  ASSERT_EQ(c.warnings.size(), 2u);
+  EXPECT_EQ(c.warnings[1].code, &codes::assumed);
+  EXPECT_EQ(c.warnings[1].where, key_where("norm_eps"));
 }
 
 TEST(Meta, ContradictionsAreRefused) {
