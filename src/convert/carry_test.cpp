@@ -134,6 +134,10 @@ TEST(Carry, WhatNoFactHoldsOfAGgufIsCarriedAndComesBack) {
   EXPECT_EQ(back.entries().size(), unread.size());
   for (const std::string& key : unread) EXPECT_EQ(*back.find(key), *gguf.metadata.find(key));
 
+  gguf.metadata.set("llama.rope.dimension_count", MetaValue::u32(0));
+  EXPECT_EQ(unread_gguf_keys(gguf, model).front(), "llama.rope.dimension_count");
+  EXPECT_TRUE(may_change_results(llama_family(), "llama.rope.dimension_count", MetaValue::u32(0)));
+  gguf.metadata.set("llama.rope.dimension_count", MetaValue::u32(32));
   gguf.metadata.set("llama.vocab_size", MetaValue::u32(9));
   EXPECT_EQ(unread_gguf_keys(gguf, model).front(), "llama.vocab_size");
 }

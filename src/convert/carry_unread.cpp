@@ -57,6 +57,11 @@ constexpr Repeated repeated[] = {
     {"rope.dimension_count", rope_dimensions},
 };
 
+bool is_repeated(std::string_view name) {
+  return std::any_of(std::begin(repeated), std::end(repeated),
+                     [&](const Repeated& row) { return row.name == name; });
+}
+
 // Whether the way back gives it again: a computed key with the same value, or one that this model
 // needs not.
 bool is_computed(const ModelFacts& model, std::string_view name, const MetaValue& value) {
@@ -103,9 +108,9 @@ bool may_change_results(const Architecture& arch, std::string_view key, const Me
   for (const Usual& row : usual)
     if (key.substr(own.size()) == row.name && (row.flag.empty() || value.as_bool() == true))
       return false;
-  // 0 turns off what a number gives; "none" is the scaling of nothing.
-  const bool number = value.type != MetaType::boolean && value.as_double() == 0.0;
-  return !number;
+  // 0 turns off what a number gives, but for an extent, which it contradicts.
+  const bool off = value.type != MetaType::boolean && value.as_double() == 0.0;
+  return !off || is_repeated(key.substr(own.size()));
 }
 
 }  // namespace recast
