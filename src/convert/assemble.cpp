@@ -252,12 +252,23 @@ void Assembler::set_types() {
   for (size_t i = 0; i < types.size(); ++i) {
     Tensor& tensor = out().tensors[i];
     const Codec& type = *types[i];
+    Origin& origin = target_.origins[i];
+    const std::string& called = origin.sources.size() == 1 ? origin.sources[0] : tensor.name;
     if (request_.to->type_name(type).empty())
       fail(codes::type_not_storable,
-           {.where = tensor_where(tensor.name),
+           {.where = tensor_where(called),
             .expected = fmt::format("a type of {}", request_.to->name),
-            .found = std::string(type.name)});
-    Origin& origin = target_.origins[i];
+            .found = std::string(type.name),
+            .fix = type.kind == CodecKind::integer ? "convert the float checkpoint instead" : "",
+            .file = options_.source});
+    // Integers in the place of weights are codes of some method, worthless without its scales.
+    const bool crosses = source_.convention != request_.to->convention;
+    if (crosses && type.kind == CodecKind::integer && !origin.sources.empty())
+      fail(codes::type_not_storable, {.where = tensor_where(called),
+                                      .expected = "floating-point weights",
+                                      .found = std::string(type.name),
+                                      .fix = "convert the float checkpoint instead",
+                                      .file = options_.source});
     const bool same = &tensor.codec() == &type;
     if (!same && type.kind == CodecKind::block)
       origin.kind = Origin::Kind::quantized;
