@@ -18,3 +18,26 @@ second=$(sed -n 2p "$scratch/parts")
 mv "$second" hidden
 expect_exit 4 recast convert "$(sed -n 1p "$scratch/parts")" -o again.gguf
 expect_text "$second"
+mv hidden "$second"
+
+# The other parts may repeat what the first one says, not contradict it.
+say() {  # say KEY VALUE: in the second part, in 64 bytes, which leaves the data aligned
+  python3 - "$second" "$1" "$2" << 'END'
+import struct, sys
+path, key, value = sys.argv[1:]
+data = open(path, "rb").read()
+value = value.ljust(64 - 20 - len(key), "x")
+entry = struct.pack("<Q", len(key)) + key.encode() + struct.pack("<IQ", 8, len(value)) + value.encode()
+tensors, keys = struct.unpack("<QQ", data[8:24])
+open(path, "wb").write(data[:8] + struct.pack("<QQ", tensors, keys + 1) + entry + data[24:])
+END
+}
+cp "$second" kept
+say general.architecture other
+expect_exit 4 recast convert "$(sed -n 1p "$scratch/parts")" -o again.gguf
+expect_text '^error\[EI316\]'
+expect_text 'general.architecture'
+mv kept "$second"
+say some.new.key hello
+expect_exit 0 recast convert "$(sed -n 1p "$scratch/parts")" -o again.gguf --no-manifest
+expect_text 'some.new.key'

@@ -55,13 +55,29 @@ Part read_sibling(const Source& source, const PartName& of, uint32_t number) {
   return part;
 }
 
-void check_set(const std::vector<Part>& parts) {
+// The first part speaks for the model: what another one says beside it must be the same, and what
+// only that one says is left behind with a word.
+void compare_keys(const Part& part, Part& first) {
+  for (const auto& [key, value] : part.header.metadata.entries()) {
+    if (key.starts_with("split.")) continue;
+    const MetaValue* said = first.header.metadata.find(key);
+    if (said && *said != value)
+      fail_split(part, key_where(key), "the value of the first part", "another one");
+    if (!said)
+      first.header.warnings.push_back(
+          Error(codes::not_carried,
+                {.where = key_where(key), .found = "only in this part", .file = part.file->name()}));
+  }
+}
+
+void check_set(std::vector<Part>& parts) {
   const int64_t total = split_key(parts.front(), "split.tensors.count");
   std::unordered_set<std::string_view> seen;
   for (size_t i = 0; i < parts.size(); ++i) {
     require_key(parts[i], "split.no", static_cast<int64_t>(i));
     require_key(parts[i], "split.count", static_cast<int64_t>(parts.size()));
     require_key(parts[i], "split.tensors.count", total);
+    if (i > 0) compare_keys(parts[i], parts.front());
     for (const TensorEntry& entry : parts[i].header.tensors)
       if (!seen.insert(entry.name).second)
         fail(codes::gguf_duplicate_tensor, {.where = tensor_where(entry.name),
