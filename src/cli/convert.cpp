@@ -14,6 +14,7 @@
 #include "cli/session.h"
 #include "cli/signals.h"
 #include "cli/text_file.h"
+#include "io/system.h"
 
 namespace recast::cli {
 namespace {
@@ -150,16 +151,19 @@ int show_stopped(Session& session, Error error) {
 std::vector<std::string> taken_files(const ConvertOptions& options) {
   std::vector<std::string> out{options.source,    options.model_config, options.tokenizer,
                                options.fake_weight_config, options.apply, options.imatrix};
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(options.source, none))
-    out.push_back(entry.path().string());
+  const Descriptor folder(
+      open_at(AT_FDCWD, options.source.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return out;  // one file, or what the run itself will refuse
+  for (const std::string& name : list_folder(folder.get(), options.source))
+    out.push_back(join_path(options.source, name));
   return out;
 }
 
 // Nor may the text of a run be its output.
 void check_text(const ConvertOptions& options, const std::string& path, std::string_view option) {
+  if (path.empty()) return;
   check_text_target(path, option, options.force, taken_files(options));
-  if (path.empty() || options.output.empty()) return;
+  if (options.output.empty()) return;
   std::error_code none;
   const auto whole = [&](const std::string& name) {
     return std::filesystem::absolute(name, none).lexically_normal();

@@ -240,16 +240,18 @@ TEST(Gguf, MetadataThatContradictsTheTensorsIsRefused) {
 
 TEST(Gguf, AnEmbeddingHasARowForEachToken) {
   Scratch scratch;
-  const auto with_rows = [&](uint64_t rows) {
+  const auto with_rows = [&](uint64_t rows, int32_t type = 1) {
     GgufBytes out;
-    out.start(3, 1, 3).key("general.architecture", 8).text("llama");
+    out.start(3, 1, 4).key("general.architecture", 8).text("llama");
     out.key("tokenizer.ggml.model", 8).text("llama");
     out.key("tokenizer.ggml.tokens", 9).put(uint32_t{8}).put(uint64_t{2}).text("a").text("b");
+    out.key("tokenizer.ggml.token_type", 9).put(uint32_t{5}).put(uint64_t{2}).put(int32_t{1}).put(type);
     out.tensor("token_embd.weight", {8, rows}, 0, 0).pad();
     return scratch.write("rows.gguf", out.bytes + std::string(32 * rows, '\0'));
   };
   EXPECT_TRUE(read_path(with_rows(2)).warnings.empty());
   EXPECT_CODE(read_path(with_rows(1)), vocab_rows);
+  EXPECT_TRUE(read_path(with_rows(1, 5)).warnings.empty());  // the second one is unused
   const Checkpoint padded = read_path(with_rows(3));
   ASSERT_EQ(padded.warnings.size(), 1u);
   EXPECT_EQ(padded.warnings[0].code, &codes::vocab_padded);
