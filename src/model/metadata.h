@@ -21,8 +21,13 @@ std::string_view meta_type_name(MetaType type);  // "u32", "string" ...
 // are held as int64 or uint64, with the width in `type`; f32 is held as the double of that float.
 struct MetaValue {
   // Arrays: integers (u8 .. i64, boolean) as int64, u64 as uint64, floats as double, strings.
+  // Never held. libstdc++ 12 takes a variant of nothing but vectors for one that always has a value,
+  // and frees twice when memory runs out during its copy; a type that it does not know prevents it.
+  struct Unheld : std::vector<int64_t> {
+    Unheld() = default;
+  };
   using Array = std::variant<std::vector<int64_t>, std::vector<uint64_t>, std::vector<double>,
-                             std::vector<std::string>>;
+                             std::vector<std::string>, Unheld>;
   MetaType type = MetaType::u32;          // MetaType::array for arrays
   MetaType element = MetaType::u32;       // of an array
   std::variant<int64_t, uint64_t, double, std::string, Array> data;
