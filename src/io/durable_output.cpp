@@ -123,11 +123,12 @@ void DurableOutput::commit() {
     journal_->close();
   }
   made_folders_.sync();
+  const std::string journal = journal_name(place_.name);  // now: after the renames nothing fails
   const auto old = publish(place_.fd.get(), moves());
   // The output exists: from here on nothing fails, what cannot be removed is told.
   committed_ = true;
   for (const auto& name : old) remove_with_note(name);
-  if (journal_) remove_with_note(journal_name(place_.name));
+  if (journal_) remove_with_note(journal);
   if (!lock_.release())
     notes_.push_back("could not remove " + printable(place_.shown(lock_name(place_.name))));
 }

@@ -70,7 +70,10 @@ OutputLock OutputLock::take(int folder, std::string name, const std::string& sho
     }
     if (sys.stat(folder, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
         held.st_ino == there.st_ino && held.st_dev == there.st_dev) {
-      sign(lock.fd_.get());
+      try {
+        sign(lock.fd_.get());
+      } catch (const std::exception&) {  // no memory for a help: the lock is what counts
+      }
       return lock;
     }
   }

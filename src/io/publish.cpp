@@ -82,18 +82,26 @@ bool try_remove(int folder, const std::string& name) noexcept {
 }  // namespace
 
 std::vector<std::string> publish(int folder, std::span<const Move> moves) {
+  // What was renamed must be known whatever fails, and after the last rename nothing may: all memory
+  // is taken before.
   std::vector<Way> ways;
+  std::vector<std::string> left, from, aside;
+  ways.reserve(moves.size());
+  left.reserve(moves.size());
+  for (const Move& move : moves) {
+    from.push_back(move.from);
+    aside.push_back(move.aside);
+  }
   try {
     for (const Move& move : moves) ways.push_back(carry_out(folder, move));
     sync_folder(folder, moves.back().shown);
-  } catch (const Error&) {
+  } catch (...) {  // memory may run out, too
     for (size_t i = ways.size(); i-- > 0;) take_back(folder, moves[i], ways[i]);
     throw;
   }
-  std::vector<std::string> left;
   for (size_t i = 0; i < moves.size(); ++i) {
-    if (ways[i] == Way::exchanged) left.push_back(moves[i].from);
-    if (ways[i] == Way::aside) left.push_back(moves[i].aside);
+    if (ways[i] == Way::exchanged) left.push_back(std::move(from[i]));
+    if (ways[i] == Way::aside) left.push_back(std::move(aside[i]));
   }
   return left;
 }
