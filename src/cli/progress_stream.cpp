@@ -49,7 +49,10 @@ ProgressStream::~ProgressStream() {
 void ProgressStream::start_clock() {
   clock_ = std::jthread([this](std::stop_token stop) {
     while (!stop.stop_requested()) {
-      tick();
+      try {
+        tick();
+      } catch (const std::exception&) {  // no memory for a picture: the work goes on
+      }
       std::unique_lock lock(mutex_);
       wake_.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
     }

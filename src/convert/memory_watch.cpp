@@ -30,7 +30,10 @@ MemoryWatch::MemoryWatch() : state_(std::make_unique<State>()) {
   const auto watch = [state = state_.get()](std::stop_token stop) {
     std::unique_lock lock(state->mutex);
     while (!stop.stop_requested()) {
-      state->sample();
+      try {
+        state->sample();
+      } catch (const std::exception&) {  // no memory to look: the next time, then
+      }
       state->wake.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
     }
   };

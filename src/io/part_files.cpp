@@ -21,10 +21,15 @@ constexpr uint64_t writeback_bytes = uint64_t{16} << 20;
 uint64_t PartFiles::create(Part part, bool preallocate) {
   SystemCalls& sys = system_calls();
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  Descriptor fd(open_at(folder_, part.path.c_str(), flags, 0600));
-  if (!fd) fail_write("make", part.shown, errno);
-  adopt(std::move(part));  // from here on the owner removes it
+  adopt(std::move(part));  // first: once the file is there, the owner must know to remove it
   const Part& made = states_.back().part;
+  Descriptor fd(open_at(folder_, made.path.c_str(), flags, 0600));
+  if (!fd) {
+    const int error = errno;
+    const std::string shown = made.shown;
+    states_.pop_back();
+    fail_write("make", shown, error);
+  }
   const auto bytes = static_cast<off_t>(made.bytes);
   int result = 0;
   preallocate = preallocate && made.hole_bytes == 0;
