@@ -40,13 +40,25 @@ def tree(folder):
         for name in folders:
             out[os.path.relpath(os.path.join(where, name), folder) + "/"] = ""
         for name in files:
-            path = os.path.join(where, name)
+            path, digest = os.path.join(where, name), hashlib.sha256()
             with open(path, "rb") as file:
-                data = file.read()
-            if name.endswith("recast.json"):
-                data = data[-2:]
-            out[os.path.relpath(path, folder)] = hashlib.sha256(data).hexdigest()
+                if name.endswith("recast.json"):
+                    file.seek(max(0, os.path.getsize(path) - 2))
+                while piece := file.read(1 << 20):
+                    digest.update(piece)
+            out[os.path.relpath(path, folder)] = digest.hexdigest()
     return out
+
+
+def can_trace():
+    """Whether strace may follow a program here; says why not."""
+    if shutil.which("strace") is None:
+        print("SKIPPED: no strace")
+        return False
+    if subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True).returncode:
+        print("SKIPPED: tracing is not allowed here")
+        return False
+    return True
 
 
 def memory_folder():

@@ -8,7 +8,6 @@ unbroken run, and nothing else is left in the folder.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -19,7 +18,8 @@ import sys
 import tempfile
 import time
 
-PROGRAM = os.path.realpath(os.environ["RECAST"])
+from common import PROGRAM, tree
+
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("RECAST_")}
 
 KINDS = {
@@ -66,22 +66,6 @@ def write_source(folder, mib):
             file.write(turned[:at - start])
 
 
-def sums(folder):
-    """SHA-256 of every entry below the folder; of a manifest, which holds times, only its name."""
-    out = {}
-    for where, folders, files in os.walk(folder):
-        for name in folders:
-            out[os.path.relpath(os.path.join(where, name), folder) + "/"] = ""
-        for name in files:
-            path = os.path.join(where, name)
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") \
-                    else hashlib.sha256(file.read())
-            manifest = name.endswith("recast.json")
-            out[os.path.relpath(path, folder)] = "" if manifest else digest.hexdigest()
-    return out
-
-
 def start(work, arguments):
     return subprocess.Popen([PROGRAM, "convert", "source", *arguments, "--journal=1M", "-j", "2"],
                             cwd=work, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
@@ -104,7 +88,7 @@ def one_run(work, kind, arguments, good, seconds, chance):
         time.sleep(chance.uniform(0, seconds * 1.1))
         process.kill()
         process.communicate()
-        there = sums(os.path.join(work, "out"))
+        there = tree(os.path.join(work, "out"))
         final = {k: v for k, v in there.items() if not k.startswith(".")}
         wrong = {k for k, v in final.items() if good.get(k) != v}
         if wrong:
@@ -117,7 +101,7 @@ def one_run(work, kind, arguments, good, seconds, chance):
         resumed = resumed or any(k.endswith(".journal") for k in there)
     process = start(work, arguments + ["--force"] if final == good else arguments)
     finish(process, kind)
-    there = sums(os.path.join(work, "out"))
+    there = tree(os.path.join(work, "out"))
     if there != good:
         sys.exit(f"FAILED: {kind}: after the new start the folder differs in "
                  f"{sorted(k for k in set(there) | set(good) if there.get(k) != good.get(k))}")
@@ -142,7 +126,7 @@ def main():
             began = time.monotonic()
             finish(start(work, arguments), kind)
             seconds = time.monotonic() - began
-            good = sums(os.path.join(work, "out"))
+            good = tree(os.path.join(work, "out"))
             runs = options.runs // len(KINDS)
             outcomes = [one_run(work, kind, arguments, good, seconds, chance) for _ in range(runs)]
             met = sum(m for m, _ in outcomes)

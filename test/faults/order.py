@@ -9,11 +9,9 @@ the success is told; what a journal says is done was synced before it says so.
 
 import os
 import re
-import shutil
-import subprocess
 import sys
 
-from common import CASES, Walk, make_sources, memory_folder, run
+from common import CASES, Walk, can_trace, make_sources, memory_folder, run
 
 CALLS = "openat,mkdirat,pwrite64,ftruncate,fchmod,fsync,fdatasync,renameat2,unlinkat,write"
 
@@ -70,11 +68,7 @@ def judge(log):
 
 
 def main():
-    if shutil.which("strace") is None:
-        print("SKIPPED: no strace")
-        return 77
-    if subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True).returncode:
-        print("SKIPPED: tracing is not allowed here")
+    if not can_trace():
         return 77
     bad = 0
     with memory_folder() as work:

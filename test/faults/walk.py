@@ -10,13 +10,10 @@ at 25 places spread over the run.
 """
 
 import collections
-import os
 import re
-import shutil
-import subprocess
 import sys
 
-from common import CASES, Walk, make_sources, memory_folder, run, tree
+from common import CASES, Walk, can_trace, make_sources, memory_folder, run, tree
 
 PLACES = 25
 NO_ROOM = ("ENOSPC", "EDQUOT", "EFBIG")
@@ -166,11 +163,7 @@ def walk_case(work, name, everything):
 
 
 def main():
-    if shutil.which("strace") is None:
-        print("SKIPPED: no strace")
-        return 77
-    if subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True).returncode:
-        print("SKIPPED: tracing is not allowed here")
+    if not can_trace():
         return 77
     names = [a for a in sys.argv[1:] if a != "--all"] or list(CASES)
     with memory_folder() as work:
