@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "io/hash.h"
 #include "model/checkpoint.h"
 #include "wire/json.h"
 
@@ -14,6 +15,9 @@ namespace recast {
 
 // An object with these members, in this order.
 json::Value object(std::initializer_list<std::pair<std::string, json::Value>> members);
+
+// XXH3-128 of the bytes of a tensor, in order. Reads them in slabs.
+Hash128 tensor_xxh3(const Tensor& tensor);
 
 // SHA-256 of a whole file, as 64 lower-case hexadecimal digits.
 std::string file_sha256(const File& file);

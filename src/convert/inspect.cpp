@@ -128,8 +128,20 @@ json::Value object(std::initializer_list<std::pair<std::string, json::Value>> me
   return json::Object(members.begin(), members.end());
 }
 
+// Stays in the second cache.
+constexpr uint64_t slab = uint64_t{1} << 18;
+
+Hash128 tensor_xxh3(const Tensor& tensor) {
+  const Codec& codec = tensor.codec();
+  const auto step = static_cast<int64_t>(slab / codec.block_bytes) * codec.block_elements;
+  Xxh3 hash;
+  FloatCensus ignored;
+  for (int64_t at = 0; at < tensor.elements(); at += step)
+    hash.update(tensor.value->fetch(at, std::min(tensor.elements(), at + step), ignored).bytes());
+  return hash.digest();
+}
+
 std::string file_sha256(const File& file) {
-  constexpr uint64_t slab = uint64_t{1} << 18;  // stays in the second cache
   Sha256 sha;
   for (uint64_t at = 0; at < file.size(); at += slab)
     sha.update(file.window(at, std::min(slab, file.size() - at)).bytes());

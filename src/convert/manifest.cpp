@@ -126,14 +126,7 @@ void hash_source(const Plan& plan, const std::vector<Hash128>& item_hashes,
       rest.emplace_back(&tensor, &sum);
   parallel_for(static_cast<int64_t>(rest.size()), plan.threads, [&](int64_t i) {
     const auto& [tensor, sum] = rest[static_cast<size_t>(i)];
-    const Codec& codec = tensor->codec();
-    const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
-    FloatCensus ignored;
-    Xxh3 hash;
-    for (int64_t at = 0; at < tensor->elements(); at += slab)
-      hash.update(
-          tensor->value->fetch(at, std::min(tensor->elements(), at + slab), ignored).bytes());
-    *sum = hash.digest().hex();
+    *sum = tensor_xxh3(*tensor).hex();
   });
 }
 
@@ -143,6 +136,11 @@ std::string head_hash(const File& file, uint64_t bytes) {
     hash.update(file.window(at, std::min<uint64_t>(slab_bytes, bytes - at)).bytes());
   return hash.digest().hex();
 }
+
+// A file whose tensors stand nowhere as they are (big-endian, compressed, chunks of ranks) has no
+// first tensor and may be as large as the model. So much of it is hashed; its tensors are hashed by
+// themselves. No side file is larger.
+constexpr uint64_t most_head_bytes = uint64_t{64} << 20;
 
 // What of each source file stands before its first tensor: all of a side file.
 std::vector<std::string> source_heads(const Plan& plan) {
@@ -155,7 +153,8 @@ std::vector<std::string> source_heads(const Plan& plan) {
   std::vector<std::string> out;
   for (const auto& [name, file] : plan.source->files) {
     const auto it = first.find(file.get());
-    out.push_back(head_hash(*file, it == first.end() ? file->size() : it->second));
+    out.push_back(
+        head_hash(*file, it == first.end() ? std::min(file->size(), most_head_bytes) : it->second));
   }
   return out;
 }

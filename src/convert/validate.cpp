@@ -158,16 +158,6 @@ class Validator {
     }
   }
 
-  std::string tensor_hash(const Tensor& tensor) const {
-    Xxh3 hash;
-    const Codec& codec = tensor.codec();
-    const auto step = static_cast<int64_t>(slab / codec.block_bytes) * codec.block_elements;
-    FloatCensus ignored;
-    for (int64_t at = 0; at < tensor.elements(); at += step)
-      hash.update(tensor.value->fetch(at, std::min(tensor.elements(), at + step), ignored).bytes());
-    return hash.digest().hex();
-  }
-
   void compare(const std::string& name, const std::string& expected, const std::string& found) {
     if (expected != found)
       add(Error(codes::checksum_differs, {.where = name, .expected = expected, .found = found,
@@ -181,7 +171,7 @@ class Validator {
       const std::vector<std::string>& sums = *value->as_strings();
       any = true;
       for (size_t i = 0; i < sums.size() && i < model_.tensors.size(); ++i)
-        compare(tensor_where(model_.tensors[i].name), sums[i], tensor_hash(model_.tensors[i]));
+        compare(tensor_where(model_.tensors[i].name), sums[i], tensor_xxh3(model_.tensors[i]).hex());
     }
     if (const auto manifest = find_manifest()) {
       any = true;
@@ -214,7 +204,7 @@ class Validator {
     for (const Tensor& tensor : model_.tensors) {
       const auto it = sums.find(tensor.name);
       compare(tensor_where(tensor.name), it == sums.end() ? "an entry of the manifest" : it->second,
-              it == sums.end() ? "none" : tensor_hash(tensor));
+              it == sums.end() ? "none" : tensor_xxh3(tensor).hex());
     }
     check_manifest_files(*target);
   }
