@@ -113,17 +113,10 @@ int run_session(Session& session, const std::vector<std::string>& arguments) {
   return code;
 }
 
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      if (fd == STDERR_FILENO) return;  // nobody is left to tell
-      if (errno == EPIPE) throw OutputClosed();
-      fail_text("standard output", "", errno);
-    }
-    text.remove_prefix(static_cast<size_t>(n));
-  }
+void write_result(std::string_view text) {
+  const int error = write_all(STDOUT_FILENO, text);
+  if (error == EPIPE) throw OutputClosed();
+  if (error) fail_text("standard output", "", error);
 }
 
 }  // namespace
@@ -150,7 +143,8 @@ Streams process_streams() {
   // A closed pipe is an error of write() here, never the end of a conversion half done.
   std::signal(SIGPIPE, SIG_IGN);
   const Environment environment = [](const char* name) -> const char* { return std::getenv(name); };
-  return {.out = [](std::string_view text) { write_all(STDOUT_FILENO, text); },
+  return {.out = write_result,
+          // An error of it: nobody is left to tell.
           .err = [](std::string_view text) { write_all(STDERR_FILENO, text); },
           .out_terminal =
               [environment](ColorMode mode) {

@@ -18,29 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(std::string_view option, const std::string& path, int error) {
-  fail_text(option, path, error);
-}
-
-// 0, or the errno of what failed.
-int write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    text.remove_prefix(static_cast<size_t>(n));
-  }
-  return 0;
-}
-
 // Into what is there: a device, a pipe, or one of the streams by its name in /dev. A rename would
 // put a file in the place of the device.
 void write_into(const std::string& path, std::string_view text, std::string_view option) {
   Descriptor fd(open_at(AT_FDCWD, path.c_str(),
                         O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
-  if (!fd) refuse(option, path, errno);
+  if (!fd) fail_text(option, path, errno);
   ::fcntl(fd.get(), F_SETFL, O_APPEND);  // not to hang on a pipe without a reader was all it was for
-  if (const int error = write_all(fd.get(), text)) refuse(option, path, error);
+  if (const int error = write_all(fd.get(), text)) fail_text(option, path, error);
 }
 
 // 0, or the errno of what failed.
@@ -72,10 +57,10 @@ void check_text_target(const std::string& path, std::string_view option, bool fo
   if (path.empty()) return;
   struct stat there, other;
   if (::stat(path.c_str(), &there) != 0) {
-    if (errno != ENOENT) refuse(option, path, errno);
+    if (errno != ENOENT) fail_text(option, path, errno);
     const fs::path parent = fs::path(path).parent_path();
     if (::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0)
-      refuse(option, path, errno);
+      fail_text(option, path, errno);
     return;
   }
   for (const std::string& name : taken)
@@ -91,6 +76,16 @@ void check_text_target(const std::string& path, std::string_view option, bool fo
                                 .file = printable(path)});
 }
 
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+  return 0;
+}
+
 void fail_text(std::string_view where, std::string_view path, int error) {
   const ErrorCode& code = error == ENOSPC || error == EDQUOT ? codes::no_space
                           : error == EFBIG                   ? codes::file_size_limit
@@ -101,20 +96,20 @@ void fail_text(std::string_view where, std::string_view path, int error) {
 void write_text_file(const std::string& path, std::string_view text, std::string_view option) {
   struct stat old;
   const bool exists = ::stat(path.c_str(), &old) == 0;
-  if (!exists && errno != ENOENT) refuse(option, path, errno);
-  if (exists && S_ISDIR(old.st_mode)) refuse(option, path, EISDIR);
+  if (!exists && errno != ENOENT) fail_text(option, path, errno);
+  if (exists && S_ISDIR(old.st_mode)) fail_text(option, path, EISDIR);
   const bool stream = path.starts_with("/dev/") || path.starts_with("/proc/");
   if (exists && (!S_ISREG(old.st_mode) || stream)) return write_into(path, text, option);
   // Through a link: the file that it points at is replaced, not the link.
   std::error_code error;
   const fs::path target = fs::weakly_canonical(path, error);
-  if (error) refuse(option, path, error.value());
+  if (error) fail_text(option, path, error.value());
   const fs::path part = target.parent_path() / new_part_name(target.filename().string());
   int failed = write_part(part, exists ? &old : nullptr, text);
   if (failed == 0 && ::rename(part.c_str(), target.c_str()) != 0) failed = errno;
   if (failed == 0) return;
   ::unlink(part.c_str());
-  refuse(option, path, failed);
+  fail_text(option, path, failed);
 }
 
 }  // namespace recast::cli

@@ -9,6 +9,9 @@ namespace recast::cli {
 // What failed to write a text, by errno: no_space, file_size_limit, else text_unwritable.
 [[noreturn]] void fail_text(std::string_view where, std::string_view path, int error);
 
+// Writes all of a text to an open stream or file. 0, or the errno of what failed.
+int write_all(int fd, std::string_view text);
+
 // Writes a small text file (report, plan) under a temporary name in the same folder and renames it,
 // so that the name never holds half a text. A device, a pipe and what lies in /dev or /proc is
 // written into instead. Throws as fail_text, naming `option`.

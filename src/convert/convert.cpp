@@ -42,10 +42,7 @@ StoredPlan read_plan(const ConvertOptions& given) {
   plan.options.source = *path->as_string();
   for (const auto& [name, value] : *options->as_object()) {
     const OptionRow* row = find_option(name);
-    if (!row || name == "plan" || name == "dry-run") continue;
-    const json::Array* several = value.as_array();
-    for (const json::Value& one : several ? *several : json::Array{value})
-      if (const std::string* text = one.as_string()) set_option(plan.options, *row, *text);
+    if (row && name != "plan" && name != "dry-run") set_stored_option(plan.options, *row, value);
   }
   for (const auto& [name, value] : given.given)
     if (const OptionRow* row = find_option(name); row && name != "apply")

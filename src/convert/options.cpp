@@ -317,6 +317,12 @@ void set_option(ConvertOptions& options, const OptionRow& row, std::string_view 
   options.given.emplace_back(row.name, value);
 }
 
+void set_stored_option(ConvertOptions& options, const OptionRow& row, const json::Value& stored) {
+  const json::Array* several = stored.as_array();
+  for (const json::Value& one : several ? *several : json::Array{stored})
+    if (const std::string* text = one.as_string()) set_option(options, row, *text);
+}
+
 json::Value given_options(const ConvertOptions& options) {
   json::Value out{json::Object{}};
   for (const auto& [name, value] : options.given) {

@@ -26,6 +26,8 @@ struct OptionRow {
 std::span<const OptionRow> convert_options();
 // Sets one option and remembers in `given` that it was.
 void set_option(ConvertOptions& options, const OptionRow& row, std::string_view value);
+// Sets an option to what given_options() stored of it.
+void set_stored_option(ConvertOptions& options, const OptionRow& row, const json::Value& stored);
 // What was given, by name: a text, or a list of texts for an option that repeats and did.
 json::Value given_options(const ConvertOptions& options);
 const OptionRow* find_option(std::string_view name);  // by name, alias or with '_' for '-'

@@ -40,6 +40,19 @@ std::string with_extension(const Plan& plan) {
   return plan.target.stem + std::string(plan.request.to->extension);
 }
 
+// Folder and name of the output by one path.
+void place_at(Plan& plan, const std::string& path) {
+  const size_t at = path.rfind('/');
+  plan.folder = at == std::string::npos ? std::string(1, '.')
+                                        : path.substr(0, std::max<size_t>(at, 1));
+  plan.name = at == std::string::npos ? path : path.substr(at + 1);
+}
+
+void check_name(const Plan& plan, const std::string& path) {
+  if (plan.name.empty() || plan.name == "." || plan.name == "..")
+    fail(codes::no_output_name, {.where = "--output", .found = printable(path)});
+}
+
 // A folder destination gets the derived name; the path of a folder format is the folder itself,
 // unless it is one that holds other things.
 void place_files(Plan& plan) {
@@ -58,13 +71,9 @@ void place_files(Plan& plan) {
     plan.folder = output;
     plan.name = with_extension(plan);
   } else {
-    const size_t at = output.rfind('/');
-    plan.folder = at == std::string::npos ? std::string(1, '.')
-                                          : output.substr(0, std::max<size_t>(at, 1));
-    plan.name = at == std::string::npos ? output : output.substr(at + 1);
+    place_at(plan, output);
   }
-  if (plan.name.empty() || plan.name == "." || plan.name == "..")
-    fail(codes::no_output_name, {.where = "--output", .found = printable(output)});
+  check_name(plan, output);
 }
 
 // Whether an earlier run wrote all that the folder holds: its manifest lists every file. A store
@@ -105,12 +114,8 @@ void place_form(Plan& plan) {
     return;
   }
   if (dest.empty()) dest = plan.target.stem;
-  const size_t at = dest.rfind('/');
-  plan.folder = at == std::string::npos ? std::string(1, '.')
-                                        : dest.substr(0, std::max<size_t>(at, 1));
-  plan.name = at == std::string::npos ? dest : dest.substr(at + 1);
-  if (plan.name.empty() || plan.name == "." || plan.name == "..")
-    fail(codes::no_output_name, {.where = "--output", .found = printable(dest)});
+  place_at(plan, dest);
+  check_name(plan, dest);
   std::error_code ignored;
   if (is_folder(dest) && !std::filesystem::is_empty(dest, ignored) && !is_own_folder(dest))
     fail(codes::folder_not_ours,

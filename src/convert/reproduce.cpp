@@ -70,10 +70,7 @@ ConvertOptions options_of(const Recorded& recorded, const ReproduceOptions& want
     const bool shapes_folder = row && (row->name == "layout" || row->name == "modelfile");
     const bool wanted_here = row && (row->acts_on_bytes || row->name == "checksum" ||
                                      (shapes_folder && is_folder));
-    if (!wanted_here) continue;
-    const json::Array* several = value.as_array();
-    for (const json::Value& one : several ? *several : json::Array{value})
-      if (const std::string* text = one.as_string()) set_option(options, *row, *text);
+    if (wanted_here) set_stored_option(options, *row, value);
   }
   if (options.to.empty()) options.to = require_text(*recorded.target, "format", wanted.manifest);
   options.source_name = require_text(*recorded.source, "name", wanted.manifest);
