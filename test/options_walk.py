@@ -19,6 +19,7 @@ NOT_ALONE = {  # the options that an option needs beside it to mean anything
     "output-type": ["-Q", "q8_0"],
     "leave-output": ["-Q", "q8_0"],
     "tensor-type": ["-Q", "q8_0"],
+    "optimization": ["-Q", "q4_k_m"],
     "imatrix": ["-Q", "q4_k_m"],
     "include-weights": ["-Q", "q4_k_m", "--imatrix", "IMATRIX"],
     "exclude-weights": ["-Q", "q4_k_m", "--imatrix", "IMATRIX"],
@@ -64,6 +65,7 @@ def values(folder, source):
         "fake-weight": "", "fake-weight-mode": "random", "fake-weight-config": str(shapes),
         "seed": "7", "text-only": "", "keep-optimizer": "", "prune-layers": "1", "keep-split": "",
         "tensor-type": "ffn_down=f16", "imatrix": str(folder / "ramp.dat"),
+        "optimization": "fast",
         "include-weights": "blk.0.attn_q", "exclude-weights": "blk.0.attn_q",
     }
 

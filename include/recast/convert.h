@@ -25,6 +25,10 @@ struct ConvertOptions {
   std::string from;          // FORMAT
   std::string quant;         // TYPE of matrices
   std::string precision;     // type of the other floats, or of all without `quant`
+  double target_bpw = 0;     // with quant "auto": bits a weight of the file, at most; 0: not given
+  uint64_t target_size = 0;  // ... bytes of the file, at most
+  double max_rmse = 0;       // ... relative RMSE of each packed tensor, at most
+  std::string optimization = "balanced";  // "fast", "balanced", "aggressive"
   bool pure = false;         // one type for every matrix, no recipe
   std::string embedding_type, output_type;
   bool leave_output = false;

@@ -11,6 +11,7 @@
 // Where some but not all sub-blocks are zero, the reference writes ids and signs of the later ones
 // too early and reads them back wrongly; here they lie at their places.
 // Source: ggml of llama.cpp v0.5.0, block_iq3_s, dequantize_row_iq3_s, quantize_iq3_s.
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -122,6 +123,18 @@ void encode_weighted(const float* source, const float* importance, std::byte* de
   kernel(source, importance, destination, rows * row, row);
 }
 
+// Some sub-blocks are zero, others are not.
+int64_t mended(const float* source, int64_t n) {
+  int64_t blocks = 0;
+  for (const float* x = source; x < source + n; x += 256) {
+    int zeros = 0;
+    for (int b = 0; b < 8; ++b)
+      zeros += std::all_of(x + 32 * b, x + 32 * b + 32, [](float value) { return value == 0; });
+    blocks += zeros > 0 && zeros < 8;
+  }
+  return blocks;
+}
+
 void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus& census) {
   count_scales(source, n / 256, sizeof(BlockIQ3_S), 256, {0}, first_index, census);
 }
@@ -136,6 +149,7 @@ constinit const Codec iq3_s = {
     .decode = scalar::decode_iq3_s,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .mended = mended,
     .census = census,
 };
 

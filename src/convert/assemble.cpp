@@ -13,6 +13,7 @@
 #include "convert/float_types.h"
 #include "convert/keep_split.h"
 #include "convert/language_part.h"
+#include "convert/quantize_options.h"
 #include "model/general_metadata.h"
 #include "model/optimizer.h"
 #include "tensor/fill.h"
@@ -25,7 +26,8 @@ namespace {
 
 CastOptions cast_options(const ConvertOptions& options) {
   return {.clamp_overflow = options.allow_overflow == "clamp",
-          .replace_nonfinite = options.allow_nonfinite};
+          .replace_nonfinite = options.allow_nonfinite,
+          .effort = effort_of(options)};
 }
 
 // The most frequent type by bytes, for the name and the report.
@@ -278,10 +280,9 @@ void Assembler::set_types() {
     // source is a part of the config (rope factors), which is real.
     if (request_.makes_zeros() && !origin.sources.empty())
       tensor.value = zeros(tensor.shape(), type);
-    else if (const ImportanceValues importance = same ? nullptr : importance_for(tensor, type))
-      tensor.value = cast_weighted(tensor.value, type, importance, cast_options(options_));
-    else
-      tensor.value = cast(tensor.value, type, cast_options(options_));
+    else if (!same)
+      tensor.value = cast_weighted(tensor.value, type, importance_for(tensor, type),
+                                   cast_options(options_));
   }
   report_importance();
 }

@@ -8,6 +8,7 @@
 #include "convert/carry.h"
 #include "convert/float_types.h"
 #include "convert/pooling.h"
+#include "convert/quantize_options.h"
 #include "convert/tokenizer_source.h"
 #include "model/general_metadata.h"
 #include "model/metadata_override.h"
@@ -76,7 +77,8 @@ ImportanceValues Assembler::importance_for(const Tensor& tensor, const Codec& ty
           .expected = fmt::format("importance of its columns, for {}", type.name),
           .found = request_.imatrix ? "no entry of that name" : "no --imatrix",
           .file = request_.imatrix ? options_.imatrix : ""});
-  if (!type.encode_weighted) return nullptr;
+  const bool searches = effort_of(options_) == Effort::aggressive && type.encode_best;
+  if (!type.encode_weighted && !searches) return nullptr;
   if (values) ++weighted_;
   // Programs that compute matrices leave the embedding and the head out.
   const Kind kind = kind_of(tensor.name);

@@ -149,6 +149,17 @@ void warn_of_losses(const Plan& plan, const Execution& execution, std::vector<Fi
   }
 }
 
+// blocks whose bytes are not the reference's, because it would lose them.
+std::vector<std::string> mended_blocks(const Plan& plan, const Execution& execution) {
+  std::vector<std::string> notes;
+  for (size_t i = 0; i < plan.items.size(); ++i)
+    if (const uint64_t n = execution.losses[i].mended; n > 0)
+      notes.push_back(fmt::format("{}: {} {} of {} written right that the reference corrupts",
+                                  plan.items[i].name, n, n == 1 ? "block" : "blocks",
+                                  plan.items[i].value->codec().name));
+  return notes;
+}
+
 // The run of a plan, from the lock to the rename.
 class Run {
  public:
@@ -200,6 +211,8 @@ class Run {
     const std::vector<Hash128> hashes = read_back(plan_, execution, output, progress_);
     write_sums(hashes, output);
     result_.verification = verify(plan_, output);
+    result_.notes = mended_blocks(plan_, execution);
+    for (const std::string& note : result_.notes) progress_.note(note);
     warn_of_losses(plan_, execution, warnings_, progress_);
     for (const auto& [name, file] : plan_.source->files) file->check_unchanged();
     facts.seconds = std::chrono::duration<double>(Clock::now() - started).count();

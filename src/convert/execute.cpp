@@ -24,6 +24,7 @@ void add_census(FloatCensus& sum, const FloatCensus& part) {
   sum.infinite += part.infinite;
   sum.overflow += part.overflow;
   sum.underflow += part.underflow;
+  sum.mended += part.mended;
   const auto first = [](int64_t& a, int64_t b) {
     if (b >= 0 && (a < 0 || b < a)) a = b;
   };

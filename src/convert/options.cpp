@@ -93,6 +93,27 @@ std::string precision(std::string_view text) {
   return std::string(choice(text, precision_choices));
 }
 
+constexpr std::string_view optimization_levels = "fast balanced aggressive";
+
+// R-125, with the names that levels once had.
+std::string optimization(std::string_view text) {
+  static constexpr std::pair<std::string_view, std::string_view> synonyms[] = {
+      {"none", "fast"}, {"basic", "fast"}, {"maximum", "aggressive"}};
+  const std::string name = folded(text);
+  for (const auto& [synonym, meant] : synonyms)
+    if (name == synonym) return std::string(meant);
+  return std::string(choice(text, optimization_levels));
+}
+
+double number_from(std::string_view text, double least, double most) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= least) ||
+      !(value <= most))
+    bad_value(fmt::format("a number from {} to {}", least, most), text);
+  return value;
+}
+
 // METHOD:N. What a format can split by is its own affair; the numbers are checked here.
 std::string split_method(std::string_view text) {
   const size_t colon = text.find(':');
@@ -130,6 +151,17 @@ constexpr OptionRow rows[] = {
     {"precision", 0, "dtype", "P", "the source's", "Types",
      "type of the other floats, of all without --quant", precision_choices, false, true,
      [](Options& o, Text v) { o.precision = precision(v); }},
+    {"optimization", 0, "", "LEVEL", "balanced", "Types",
+     "how hard the codes of a block are searched for", optimization_levels, false, true,
+     [](Options& o, Text v) { o.optimization = optimization(v); }},
+    {"target-bpw", 0, "", "X", "none", "Types",
+     "with -Q auto: most bits a weight of the whole file", "", false, true,
+     [](Options& o, Text v) { o.target_bpw = number_from(v, 1, 32); }},
+    {"target-size", 0, "", "SIZE", "none", "Types", "with -Q auto: most bytes of the file", "",
+     false, true, [](Options& o, Text v) { o.target_size = positive_size(v); }},
+    {"max-rmse", 0, "", "X", "none", "Types",
+     "with -Q auto: most relative RMSE of a packed tensor", "", false, true,
+     [](Options& o, Text v) { o.max_rmse = number_from(v, 0.00001, 1); }},
     {"pure", 0, "", "", "off", "Types", "one type for every matrix, no recipe", "", false, true,
      [](Options& o, Text) { o.pure = true; }},
     {"tensor-type", 0, "", "RE=TYPE", "by the recipe", "Types",

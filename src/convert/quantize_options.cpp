@@ -16,6 +16,7 @@ constexpr uint64_t most_pattern_bytes = 1 << 20;
 
 // What each option needs to mean anything.
 constexpr std::string_view of_packing[] = {"tensor-type", "imatrix"};
+constexpr std::string_view of_level[] = {"optimization"};
 constexpr std::string_view of_imatrix[] = {"include-weights", "exclude-weights"};
 
 void warn_idle(Request& request, std::span<const std::string_view> names, std::string_view why) {
@@ -114,12 +115,20 @@ const Codec* storable_codec(const std::string& name, std::string_view option) {
   return codec;
 }
 
+Effort effort_of(const ConvertOptions& options) {
+  if (options.optimization == "fast") return Effort::fast;
+  return options.optimization == "aggressive" ? Effort::aggressive : Effort::balanced;
+}
+
 void take_quantization(Request& request) {
   const ConvertOptions& o = request.options;
   if (o.imatrix.empty()) warn_idle(request, of_imatrix, "no --imatrix is given");
+  constexpr std::string_view why = "no matrix is packed: -Q names no packed type";
+  const bool packs = request.quant && request.quant->codec->kind == CodecKind::block;
+  // The default may be named anywhere.
+  if (!packs && effort_of(o) != Effort::balanced) warn_idle(request, of_level, why);
   if (request.to->type_name(codec::q8_0).empty()) return;  // its effects have told
-  if (!request.quant || request.quant->codec->kind == CodecKind::floating)
-    return warn_idle(request, of_packing, "no matrix is packed: -Q names no packed type");
+  if (!packs) return warn_idle(request, of_packing, why);
   for (const std::string& text : o.tensor_type)
     if (text.starts_with('@'))
       patterns_of_file(text.substr(1), request.patterns);

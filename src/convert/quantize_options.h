@@ -10,6 +10,9 @@ namespace recast {
 // A type that a matrix may be stored in; null for "none" or nothing. Throws unknown_type.
 const Codec* storable_codec(const std::string& name, std::string_view option);
 
+// What --optimization asks of the encoders.
+Effort effort_of(const ConvertOptions& options);
+
 // --tensor-type, --imatrix, --include-weights, --exclude-weights: compiled, read and checked, and
 // warned about where nothing is packed. Requires: request.quant is settled. Throws bad_value,
 // unknown_type, pattern_unused, imatrix_file and what opening throws.

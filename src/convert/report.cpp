@@ -197,6 +197,7 @@ void add_run(const Plan& plan, const RunResult& run, const std::vector<Finding>&
   json::Array list;
   for (const Finding& warning : warnings) list.push_back(error_document(warning));
   report.set("warnings", std::move(list));
+  for (const std::string& note : run.notes) report.find("notes")->as_array()->emplace_back(note);
   if (run.resumed_steps > 0)
     report.find("notes")->as_array()->emplace_back(
         fmt::format("{} of {} steps were taken over from the journal", run.resumed_steps,

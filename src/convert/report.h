@@ -20,6 +20,7 @@ struct RunResult {
   uint64_t peak_memory = 0;
   Verification verification;
   int64_t resumed_steps = 0;
+  std::vector<std::string> notes;
 };
 void add_run(const Plan& plan, const RunResult& run, const std::vector<Finding>& warnings,
              Report& report);

@@ -20,6 +20,14 @@ struct FloatCensus {
   uint64_t underflow = 0;  // not zero, but rounds to zero
   int64_t first_nonfinite = -1, first_overflow = -1;
   float first_overflow_value = 0;
+  uint64_t mended = 0;     // blocks that the reference would write wrongly; see Codec::mended
+};
+
+// How hard an encoder looks for the codes of a block.
+enum class Effort {
+  fast,        // round to nearest under the scale that the extreme values ask for
+  balanced,    // the search of the reference, its bytes
+  aggressive,  // the least squared error that is found, never above balanced
 };
 
 // How values are packed: one row a type. Blocks lie along the last axis of a tensor, a row is a
@@ -43,6 +51,16 @@ struct Codec {
   // importance changes nothing. Some types have this one only: they need importance.
   void (*encode_weighted)(const float* source, const float* importance, std::byte* destination,
                           int64_t rows, int64_t row) = nullptr;
+  // Effort::fast, as encode. Null where encode searches nothing.
+  void (*encode_fast)(const float* source, std::byte* destination, int64_t n) = nullptr;
+  // Effort::aggressive, as encode_weighted; importance may be null (all columns count alike). In no
+  // block is the sum of importance times squared error larger than after balanced. Null where
+  // balanced cannot be improved.
+  void (*encode_best)(const float* source, const float* importance, std::byte* destination,
+                      int64_t rows, int64_t row) = nullptr;
+  // How many blocks of the source the reference writes so that it does not read them back; balanced
+  // writes these right, with other bytes. Null where there are none.
+  int64_t (*mended)(const float* source, int64_t n) = nullptr;
   // Adds the NaN and infinities of n stored elements to the census, without decoding into memory;
   // null for integers. Block types look at their scales.
   void (*census)(const std::byte* source, int64_t n, int64_t first_index, FloatCensus&) = nullptr;

@@ -252,7 +252,11 @@ class Transpose final : public Value {
 class Cast final : public Value {
  public:
   Cast(ValuePtr input, const Codec& codec, CastOptions options)
-      : Value(input->shape(), codec), input_(std::move(input)), options_(options) {
+      : Value(input->shape(), codec),
+        input_(std::move(input)),
+        options_(options),
+        encode_(options.effort == Effort::fast && codec.encode_fast ? codec.encode_fast
+                                                                    : codec.encode) {
     const int64_t step = std::max(input_->codec().block_elements, codec.block_elements);
     tile_ = tile_elements / step * step;
     if (options_.replace_nonfinite) {  // the rule speaks of rows: a tile is one row then
@@ -276,7 +280,9 @@ class Cast final : public Value {
         settle_beyond_float(in, tile.data(), n, at, losses);
       if (options_.replace_nonfinite) replace_nonfinite(tile.data(), n);
       if (options_.clamp_overflow && codec().max_finite > 0) clamp(tile.data(), n);
-      codec().encode(tile.data(), out, n);
+      if (codec().mended && options_.effort == Effort::balanced)
+        losses.mended += static_cast<uint64_t>(codec().mended(tile.data(), n));
+      encode_(tile.data(), out, n);
       in += from.bytes(n);
       out += codec().bytes(n);
     }
@@ -312,6 +318,7 @@ class Cast final : public Value {
   }
   ValuePtr input_;
   CastOptions options_;
+  void (*encode_)(const float*, std::byte*, int64_t);
   int64_t tile_;
 };
 
@@ -403,7 +410,8 @@ ValuePtr constant_f32(std::span<const float> values, Shape shape, const Codec& f
 
 ValuePtr cast(ValuePtr value, const Codec& codec, CastOptions options) {
   if (&value->codec() == &codec) return value;
-  assert(value->codec().decode && codec.encode && codec.fits_row(row_length(value->shape())));
+  assert(value->codec().decode && (codec.encode || codec.encode_fast) &&
+         codec.fits_row(row_length(value->shape())));
   return std::make_shared<Cast>(std::move(value), codec, options);
 }
 

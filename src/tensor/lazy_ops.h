@@ -20,8 +20,10 @@ ValuePtr constant_f32(std::span<const float> values, Shape shape, const Codec& f
 struct CastOptions {
   bool clamp_overflow = false;     // finite values beyond the target's range become its largest
   bool replace_nonfinite = false;  // NaN becomes 0, infinities the largest finite value of the row
+  Effort effort = Effort::balanced;  // of packing into blocks
 };
 // Another packing. Decodes to f32 and encodes, in tiles that stay in cache; counts what is lost.
+// Effort::aggressive is taken as balanced; see cast_weighted().
 // Requires: both codecs have the function they need and rows are whole blocks.
 ValuePtr cast(ValuePtr value, const Codec& codec, CastOptions options = {});
 

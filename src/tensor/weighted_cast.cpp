@@ -12,6 +12,11 @@ namespace {
 // Values decoded at once: they stay in the cache while they are packed.
 constexpr int64_t tile_elements = 1 << 14;
 
+// Values for each matrix of a stack; one for all where there is no importance.
+int64_t matrices(const ImportanceValues& importance, int64_t row) {
+  return importance ? static_cast<int64_t>(importance->size()) / row : 1;
+}
+
 class WeightedCast final : public Value {
  public:
   WeightedCast(ValuePtr input, const Codec& codec, ImportanceValues importance, CastOptions options)
@@ -19,8 +24,10 @@ class WeightedCast final : public Value {
         input_(std::move(input)),
         importance_(std::move(importance)),
         options_(options),
+        encode_(options.effort == Effort::aggressive && codec.encode_best ? codec.encode_best
+                                                                          : codec.encode_weighted),
         row_(row_length(shape())),
-        matrix_(elements() / (static_cast<int64_t>(importance_->size()) / row_)),
+        matrix_(elements() / matrices(importance_, row_)),
         tile_rows_(std::max<int64_t>(1, tile_elements / row_)) {}
 
   void read(int64_t begin, int64_t end, std::span<std::byte> destination,
@@ -38,7 +45,10 @@ class WeightedCast final : public Value {
       count_losses(tile.data(), n, at, codec(), losses);
       if (options_.replace_nonfinite)
         for (int64_t r = 0; r < n; r += row_) replace_nonfinite(tile.data() + r, row_);
-      codec().encode_weighted(tile.data(), importance_->data() + index * row_, out, n / row_, row_);
+      if (codec().mended && options_.effort == Effort::balanced)
+        losses.mended += static_cast<uint64_t>(codec().mended(tile.data(), n));
+      encode_(tile.data(), importance_ ? importance_->data() + index * row_ : nullptr, out, n / row_,
+              row_);
       in += from.bytes(n);
       out += codec().bytes(n);
       at += n;
@@ -54,6 +64,7 @@ class WeightedCast final : public Value {
   ValuePtr input_;
   ImportanceValues importance_;
   CastOptions options_;
+  void (*encode_)(const float*, const float*, std::byte*, int64_t, int64_t);
   int64_t row_, matrix_, tile_rows_;
 };
 
@@ -62,11 +73,15 @@ class WeightedCast final : public Value {
 ValuePtr cast_weighted(ValuePtr value, const Codec& codec, ImportanceValues importance,
                        CastOptions options) {
   if (&value->codec() == &codec || value->elements() == 0) return value;
-  if (!codec.encode_weighted) return cast(std::move(value), codec, options);
+  const bool best = options.effort == Effort::aggressive && codec.encode_best;
+  const bool fast = options.effort == Effort::fast && codec.encode_fast;
+  if (!best && (fast || !importance || !codec.encode_weighted))
+    return cast(std::move(value), codec, options);
   assert(value->codec().decode && codec.fits_row(row_length(value->shape())));
-  assert(importance && !importance->empty() &&
-         value->elements() % static_cast<int64_t>(importance->size()) == 0 &&
-         static_cast<int64_t>(importance->size()) % row_length(value->shape()) == 0);
+  assert(!importance ||
+         (!importance->empty() &&
+          value->elements() % static_cast<int64_t>(importance->size()) == 0 &&
+          static_cast<int64_t>(importance->size()) % row_length(value->shape()) == 0));
   return std::make_shared<WeightedCast>(std::move(value), codec, std::move(importance), options);
 }
 

@@ -11,9 +11,9 @@ namespace recast {
 // negative; of a stack of matrices [n, rows, row] n such rows, one behind the other.
 using ImportanceValues = std::shared_ptr<const std::vector<float>>;
 
-// As cast(), into a codec that chooses its codes by importance; reads are whole rows. Where
-// importance changes nothing for the codec it is a cast. Requires: values for each column (of each
-// matrix), and what cast() requires.
+// As cast(), into a codec that chooses its codes by importance (null: all columns count alike) or
+// searches for the best; reads are whole rows. Where neither changes anything for the codec it is a
+// cast. Requires: values for each column (of each matrix), and what cast() requires.
 ValuePtr cast_weighted(ValuePtr value, const Codec& codec, ImportanceValues importance,
                        CastOptions options = {});
 
