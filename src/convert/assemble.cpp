@@ -30,21 +30,27 @@ CastOptions cast_options(const ConvertOptions& options) {
           .effort = effort_of(options)};
 }
 
-// The most frequent type by bytes, for the name and the report.
+// For the name and the report.
 std::string main_type(const Checkpoint& checkpoint) {
-  std::map<std::string_view, uint64_t> bytes;
-  for (const Tensor& tensor : checkpoint.tensors) bytes[tensor.codec().name] += tensor.bytes();
-  std::string_view best = "";
-  uint64_t most = 0;
-  for (const auto& [name, n] : bytes)
-    if (n > most) {
-      most = n;
-      best = name;
-    }
-  return std::string(best);
+  const Codec* codec = main_codec(checkpoint);
+  return codec ? std::string(codec->name) : "";
 }
 
 }  // namespace
+
+const Codec* main_codec(const Checkpoint& checkpoint) {
+  std::map<std::string_view, std::pair<uint64_t, const Codec*>> types;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    auto& [bytes, codec] = types[tensor.codec().name];
+    bytes += tensor.bytes();
+    codec = &tensor.codec();
+  }
+  const Codec* best = nullptr;
+  uint64_t most = 0;
+  for (const auto& [name, type] : types)
+    if (type.first > most) std::tie(most, best) = type;
+  return best;
+}
 
 json::Value overlaid(json::Value base, const json::Value& overlay) {
   if (base.is_null()) base = json::Value(json::Object{});

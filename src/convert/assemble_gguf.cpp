@@ -6,6 +6,7 @@
 #include "arch/rope.h"
 #include "convert/assembler.h"
 #include "convert/carry.h"
+#include "convert/choose_types.h"
 #include "convert/float_types.h"
 #include "convert/pooling.h"
 #include "convert/quantize_options.h"
@@ -47,8 +48,7 @@ void Assembler::finish_gguf(bool crosses) {
 std::vector<const Codec*> Assembler::gguf_types() {
   const bool crosses = source_.convention != Convention::gguf;
   RecipeModel model = crosses ? recipe_model(facts_.arch->gguf, gguf_metadata(facts_))
-                              : recipe_model(text_of(source_.metadata, "general.architecture"),
-                                             source_.metadata);
+                              : recipe_model_of(source_.metadata);
   // The reference counts the blocks of the source.
   model.layers += static_cast<int64_t>(request_.pruned.size());
   std::vector<TypePattern> patterns = request_.patterns;
@@ -63,7 +63,8 @@ std::vector<const Codec*> Assembler::gguf_types() {
       .from_gguf = !crosses,
       .has_imatrix = request_.imatrix != nullptr,
       .patterns = patterns,
-      .model = std::move(model)};
+      .model = std::move(model),
+      .chosen = request_.choice ? &request_.choice->types : nullptr};
   return decide_types(out().tensors, ask, warnings());
 }
 
@@ -112,7 +113,9 @@ void Assembler::mark_fake() {
 }
 
 uint32_t Assembler::file_type_number() const {
-  if (request_.quant) return request_.quant->number;
+  if (request_.quant && !request_.choice) return request_.quant->number;
+  if (request_.choice)
+    if (const FileType* type = file_type_of(*main_codec(target_.checkpoint))) return type->number;
   for (const Tensor& tensor : out_tensors())
     if (tensor.shape().size() >= 2 && !keeps_float(tensor.name, tensor.shape()))
       if (const FileType* type = file_type_of(tensor.codec())) return type->number;

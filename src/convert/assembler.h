@@ -13,6 +13,9 @@ namespace recast {
 // A base with the members of a partial config laid over it.
 json::Value overlaid(json::Value base, const json::Value& overlay);
 
+// The type that holds the most bytes; null without tensors.
+const Codec* main_codec(const Checkpoint& checkpoint);
+
 // Makes the target of a conversion out of its source: names and forms, types, metadata, files. What
 // a GGUF needs is in assemble_gguf.cpp, what a folder or a bare container needs in assemble_hf.cpp.
 class Assembler {

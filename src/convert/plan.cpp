@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "codec/codecs.h"
 #include "convert/carry.h"
+#include "convert/choose_types.h"
 #include "convert/fake_source.h"
 #include "convert/folder_form.h"
 #include "convert/keep_split.h"
@@ -174,7 +175,11 @@ Plan make_plan(const ConvertOptions& options, Progress& progress) {
   if (!request.pruned.empty()) prune_layers(*plan.source, request.pruned);
   if (!options.source_name.empty()) plan.source->name = options.source_name;
   progress.end(Stage::load);
-  progress.begin(Stage::transform, 0);
+  if (request.chooses_types())
+    plan.request.choice = std::make_shared<const TypeChoice>(
+        choose_types(request, *plan.source, plan.threads, progress));
+  else
+    progress.begin(Stage::transform, 0);
   plan.target = assemble(request, *plan.source);
   keep_split(plan);
   plan.form = find_folder_form(options.layout);

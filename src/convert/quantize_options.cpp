@@ -15,8 +15,10 @@ namespace {
 constexpr uint64_t most_pattern_bytes = 1 << 20;
 
 // What each option needs to mean anything.
-constexpr std::string_view of_packing[] = {"tensor-type", "imatrix"};
+constexpr std::string_view of_packing[] = {"tensor-type", "imatrix", "target-bpw", "target-size",
+                                           "max-rmse"};
 constexpr std::string_view of_level[] = {"optimization"};
+constexpr std::string_view of_choice[] = {"target-bpw", "target-size", "max-rmse"};
 constexpr std::string_view of_imatrix[] = {"include-weights", "exclude-weights"};
 
 void warn_idle(Request& request, std::span<const std::string_view> names, std::string_view why) {
@@ -105,6 +107,18 @@ void read_importance(Request& request) {
   request.imatrix = std::make_shared<const Importance>(std::move(importance));
 }
 
+// what -Q auto aims at, and that nothing else aims at it.
+void check_targets(Request& request) {
+  const ConvertOptions& o = request.options;
+  if (!request.chooses_types())
+    return warn_idle(request, of_choice, "-Q names a type; -Q auto chooses");
+  if (o.target_bpw <= 0 && o.target_size == 0 && o.max_rmse <= 0)
+    fail(codes::target_missing, {.where = "-Q auto"});
+  if (o.target_bpw > 0 && o.target_size > 0)
+    fail(codes::conflicting_options, {.where = "--target-bpw and --target-size"});
+  if (o.pure) fail(codes::conflicting_options, {.where = "-Q auto and --pure"});
+}
+
 }  // namespace
 
 const Codec* storable_codec(const std::string& name, std::string_view option) {
@@ -129,6 +143,7 @@ void take_quantization(Request& request) {
   if (!packs && effort_of(o) != Effort::balanced) warn_idle(request, of_level, why);
   if (request.to->type_name(codec::q8_0).empty()) return;  // its effects have told
   if (!packs) return warn_idle(request, of_packing, why);
+  check_targets(request);
   for (const std::string& text : o.tensor_type)
     if (text.starts_with('@'))
       patterns_of_file(text.substr(1), request.patterns);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "arch/architecture.h"
+#include "convert/choose_types.h"
 #include "convert/describe.h"
 #include "convert/options.h"
 
@@ -148,7 +149,7 @@ Report plan_report(const Plan& plan) {
   for (const auto& [from, to] : plan.target.mapped)
     mapped.push_back(object({{"from", from}, {"to", to}}));
   for (const Finding& warning : plan.target.warnings) warnings.push_back(error_document(warning));
-  return object({{"recast", RECAST_VERSION},
+  Report report = object({{"recast", RECAST_VERSION},
                  {"source", source_part(plan)},
                  {"outputs", outputs_part(plan)},
                  {"tensors", tensors_part(plan)},
@@ -163,6 +164,8 @@ Report plan_report(const Plan& plan) {
                  {"notes", array(plan.target.notes)},
                  {"warnings", std::move(warnings)},
                  {"options", given_options(plan.request.options)}});
+  if (plan.request.choice) report.set("choice", plan.request.choice->report);
+  return report;
 }
 
 void add_plan_table(const Plan& plan, Report& report) {

@@ -12,6 +12,8 @@
 
 namespace recast {
 
+struct TypeChoice;
+
 // The options of one conversion, resolved against what the source is and what the target can do.
 struct Request {
   ConvertOptions options;
@@ -20,6 +22,7 @@ struct Request {
   std::string evidence;                  // what the source's format was recognised by
   const Format* to = nullptr;
   const FileType* quant = nullptr;       // of the matrices; null: not asked for
+  std::shared_ptr<const TypeChoice> choice;  // of -Q auto, once it is made
   const Codec* precision = nullptr;      // of floats; null: the source's
   const Codec* embedding = nullptr;
   const Codec* output_matrix = nullptr;
@@ -37,6 +40,9 @@ struct Request {
 
   // Whether the tensors of the output are to be zeros, whatever lies between source and target.
   bool makes_zeros() const { return options.fake_weight && options.fake_weight_mode == "zero"; }
+
+  // -Q auto.
+  bool chooses_types() const { return quant == &automatic_file_type(); }
 
   // True when some option asks for other bytes than the source's: without one, a conversion to the
   // same format is a copy.

@@ -24,35 +24,40 @@ class Decision {
   Decision(std::span<const Tensor> tensors, const TypeRequest& request)
       : request_(request),
         mixes_(request.quant && !is_float(*request.quant->codec)),
-        recipe_(request.quant ? *request.quant : file_type_table[0], request.model,
-                request.has_imatrix, tensors) {}
+        recipe_(request.quant && !request.chosen ? *request.quant : file_type_table[0],
+                request.model, request.has_imatrix, tensors) {}
 
   const Codec& of(const Tensor& tensor) {
+    if (const Codec* settled = without_recipe(tensor)) return *settled;
+    if (request_.chosen) return *request_.chosen->at(tensor.name);
+    return request_.pure ? *request_.quant->codec : recipe_.next(tensor.name, tensor.shape());
+  }
+
+  // The type that options, or the sort of tensor, settle; null where a recipe is asked.
+  const Codec* without_recipe(const Tensor& tensor) {
     const Codec& own = tensor.codec();
-    if (own.kind == CodecKind::integer) return own;
+    if (own.kind == CodecKind::integer) return &own;
     if (keeps_float(tensor.name, tensor.shape()))
-      return request_.from_gguf && is_float(own) ? own : codec::f32;
+      return request_.from_gguf && is_float(own) ? &own : &codec::f32;
     const bool stays = stays_unpacked(tensor.name) ||
                        (request_.leave_output && tensor.name == "output.weight");
     const Kind kind = kind_of(tensor.name);
-    if (!stays && kind == Kind::embedding && request_.embedding) return *request_.embedding;
-    if (!stays && kind == Kind::output && request_.output) return *request_.output;
-    if (!stays && request_.quant) return packed(tensor);
-    if (request_.precision && is_float(own)) return *request_.precision;
-    return is_float(own) && !is_runtime_float(own) ? codec::f32 : own;
+    if (!stays && kind == Kind::embedding && request_.embedding) return request_.embedding;
+    if (!stays && kind == Kind::output && request_.output) return request_.output;
+    if (!stays && request_.quant) return mixes_ ? matched(tensor.name) : request_.quant->codec;
+    if (request_.precision && is_float(own)) return request_.precision;
+    return is_float(own) && !is_runtime_float(own) ? &codec::f32 : &own;
   }
 
  private:
-  const Codec& packed(const Tensor& tensor) {
-    if (!mixes_) return *request_.quant->codec;
-    const Codec* matched = nullptr;
+  const Codec* matched(std::string_view name) {
+    const Codec* first = nullptr;
     for (TypePattern& pattern : request_.patterns) {
-      if (!pattern.name.matches(tensor.name)) continue;
+      if (!pattern.name.matches(name)) continue;
       pattern.used = true;
-      if (!matched) matched = pattern.codec;
+      if (!first) first = pattern.codec;
     }
-    if (matched) return *matched;
-    return request_.pure ? *request_.quant->codec : recipe_.next(tensor.name, tensor.shape());
+    return first;
   }
 
   const TypeRequest& request_;
@@ -104,8 +109,14 @@ bool contains_any(std::string_view name, std::span<const std::string_view> parts
 
 std::span<const FileType> all_file_types() { return file_type_table; }
 
+const FileType& automatic_file_type() {
+  static const FileType row = {"auto", &codec::q4_k, 0};
+  return row;
+}
+
 const FileType& file_type(std::string_view name) {
   const std::string lower = normal_spelling(name);
+  if (lower == automatic_file_type().name) return automatic_file_type();
   for (const FileType& type : file_type_table)
     if (type.name == lower || (!type.synonym.empty() && type.synonym == lower)) return type;
   const Codec* codec = codec::find(name);
@@ -172,6 +183,14 @@ bool needs_importance(std::string_view name, const Codec& codec, const FileType*
                                               &codec::iq2_s,   &codec::iq1_s,   &codec::iq1_m};
   if (&codec == &codec::q2_k) return quant && quant->name == "q2_k_s";
   return std::find(std::begin(few_bits), std::end(few_bits), &codec) != std::end(few_bits);
+}
+
+std::vector<size_t> undecided(std::span<const Tensor> tensors, const TypeRequest& request) {
+  Decision decision(tensors, request);
+  std::vector<size_t> out;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (!decision.without_recipe(tensors[i])) out.push_back(i);
+  return out;
 }
 
 std::vector<const Codec*> decide_types(std::span<const Tensor> tensors, const TypeRequest& request,

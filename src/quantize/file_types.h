@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct FileType {
   std::string_view synonym = "";  // "q4_k": short for this recipe
 };
 std::span<const FileType> all_file_types();
+// "auto": no type, but the wish that types be chosen by what they lose. No row of the table.
+const FileType& automatic_file_type();
 // By name in any spelling of R-027. Throws unknown_type with the nearest name; q8_1, which is no
 // file type, is refused as unsupported.
 const FileType& file_type(std::string_view name);
@@ -43,6 +46,8 @@ struct TypeRequest {
   bool has_imatrix = false;
   std::span<TypePattern> patterns = {};  // the first that matches a name decides; only with a quant
   RecipeModel model = {};
+  // Instead of a recipe: a type for every tensor that undecided() names.
+  const std::map<std::string, const Codec*, std::less<>>* chosen = nullptr;
 };
 
 // Throws requantize, type_not_decodable, pattern_unused, each before any work. Fallbacks of rows
@@ -50,6 +55,10 @@ struct TypeRequest {
 // the caller to ask: needs_importance().
 std::vector<const Codec*> decide_types(std::span<const Tensor> tensors, const TypeRequest& request,
                                        std::vector<Finding>& warnings);
+
+// Indices of the tensors that only the recipe of a packed file type decides about: no option, no
+// pattern does, and they are packed.
+std::vector<size_t> undecided(std::span<const Tensor> tensors, const TypeRequest& request);
 
 // Tensors that the reference converter writes as F32: vectors, norms, routers, positions, what is
 // no weight. No file type packs them.

@@ -218,6 +218,12 @@ RecipeModel recipe_model(std::string_view architecture, const Metadata& metadata
   return model;
 }
 
+RecipeModel recipe_model_of(const Metadata& gguf) {
+  const MetaValue* value = gguf.find("general.architecture");
+  const std::string* name = value ? value->as_string() : nullptr;
+  return recipe_model(name ? *name : "", gguf);
+}
+
 Kind kind_of(std::string_view name) {
   if (name == "output.weight") return Kind::output;
   if (name == "token_embd.weight" || name == "per_layer_token_embd.weight") return Kind::embedding;

@@ -24,6 +24,8 @@ struct RecipeModel {
 };
 // From the keys of a GGUF. Of head counts that differ by layer, the first layer's.
 RecipeModel recipe_model(std::string_view architecture, const Metadata& metadata);
+// Of a GGUF's own architecture.
+RecipeModel recipe_model_of(const Metadata& gguf);
 
 // What a matrix does, by its name.
 enum class Kind {
