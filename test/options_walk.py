@@ -20,6 +20,9 @@ NOT_ALONE = {  # the options that an option needs beside it to mean anything
     "leave-output": ["-Q", "q8_0"],
     "tensor-type": ["-Q", "q8_0"],
     "optimization": ["-Q", "q4_k_m"],
+    "target-bpw": ["-Q", "auto", "--max-rmse", "0.3"],
+    "target-size": ["-Q", "auto", "--max-rmse", "0.3"],
+    "max-rmse": ["-Q", "auto", "--target-bpw", "6"],
     "imatrix": ["-Q", "q4_k_m"],
     "include-weights": ["-Q", "q4_k_m", "--imatrix", "IMATRIX"],
     "exclude-weights": ["-Q", "q4_k_m", "--imatrix", "IMATRIX"],
@@ -65,7 +68,7 @@ def values(folder, source):
         "fake-weight": "", "fake-weight-mode": "random", "fake-weight-config": str(shapes),
         "seed": "7", "text-only": "", "keep-optimizer": "", "prune-layers": "1", "keep-split": "",
         "tensor-type": "ffn_down=f16", "imatrix": str(folder / "ramp.dat"),
-        "optimization": "fast",
+        "optimization": "fast", "target-bpw": "5", "target-size": "3MB", "max-rmse": "0.05",
         "include-weights": "blk.0.attn_q", "exclude-weights": "blk.0.attn_q",
     }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -96,6 +97,8 @@ Report plan(const ConvertOptions& options, Progress& progress);
 // Plans, writes, syncs, reads back, verifies, renames. On return every output is complete under its
 // final name; on an exception no final name changed. `stop` ends after the running steps with
 // `cancelled`. Same input, options and version give the same bytes.
-Report convert(const ConvertOptions& options, Progress& progress, std::stop_token stop = {});
+// `planned` is told the plan before the first byte is written.
+Report convert(const ConvertOptions& options, Progress& progress, std::stop_token stop = {},
+               const std::function<void(const Report&)>& planned = {});
 
 }  // namespace recast

@@ -7,6 +7,7 @@
 
 #include "base/memory_budget.h"
 #include "base/shell_quote.h"
+#include "cli/choice_text.h"
 #include "cli/commands.h"
 #include "cli/conversion.h"
 #include "cli/document.h"
@@ -53,29 +54,17 @@ ConvertOptions read_options(const Parsed& parsed) {
   return options;
 }
 
-// Planning before the run itself plans: stages and notes come again, warnings are told apart.
-struct SilentProgress : Progress {
-  explicit SilentProgress(Progress& to) : warnings_to(to) {}
-  void begin(Stage, uint64_t) override {}
-  void advance(Stage, uint64_t, std::string_view) override {}
-  void end(Stage) override {}
-  void warn(const Finding& warning) override { warnings_to.warn(warning); }
-  Progress& warnings_to;
-};
-
 constexpr uint64_t shown_above_bytes = uint64_t{1} << 30;
 constexpr double shown_above_s = 10;
 
 // Every run states its plan first; on a terminal a short one would only be noise.
-void show_plan(Session& session, const ConvertOptions& options) {
-  SilentProgress silent(session.progress());
-  Report planned = plan(options, silent);
+void show_plan(Session& session, const Report& planned) {
   session.progress().set_title(report_title(planned));
   const bool is_long = output_bytes(planned) > shown_above_bytes ||
                        real_at(planned, {"time", "estimate_s"}) > shown_above_s;
   if (is_long || session.verbose())
     session.say(report_text(planned, true, session.verbose(), session.err()));
-  session.progress().event("plan", {{"plan", std::move(planned)}});
+  session.progress().event("plan", {{"plan", planned}});
 }
 
 // A dry run exits as the run would refuse: by the first refusal.
@@ -102,7 +91,9 @@ int dry_run(Session& session, const ConvertOptions& options) {
   }
   // Refused before there was a plan: nothing but the refusals is known.
   const bool is_planned = !array_at(report, {"outputs"}).empty();
-  std::string text = is_planned ? report_text(report, true, true, session.out()) : "";
+  std::string text =
+      is_planned ? report_text(report, true, true, session.out()) + choice_text(report, session.out())
+                 : "";
   if (!options.plan.empty())
     text += fmt::format("Stored. recast convert --apply {} runs it.\n", shell_quoted(options.plan));
   else if (code == 0)
@@ -118,6 +109,7 @@ void show_result(Session& session, const ConvertOptions& options, Report report)
   session.progress().finish();
   session.show_warnings();
   session.say(report_text(report, false, session.verbose(), session.err()));
+  session.say(choice_text(report, session.err()));
   if (!options.report.empty()) {
     const bool as_json = options.report.ends_with(".json");
     write_text_file(options.report,
@@ -222,8 +214,11 @@ int run_conversion(Session& session, const ConvertOptions& options) {
       [&] { progress.status(); });
   progress.start_clock();
   try {
-    if (session.quiet() == 0 && options.apply.empty()) show_plan(session, options);
-    show_result(session, options, convert(options, progress, interrupts.token()));
+    const bool shows = session.quiet() == 0 && options.apply.empty();
+    const auto show = [&](const Report& planned) {
+      if (shows) show_plan(session, planned);
+    };
+    show_result(session, options, convert(options, progress, interrupts.token(), show));
   } catch (const Error& error) {
     if (error.code->kind != ErrorKind::cancelled) throw;
     return show_stopped(session, error);

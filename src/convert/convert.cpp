@@ -264,9 +264,11 @@ Report plan(const ConvertOptions& options, Progress& progress) {
   }
 }
 
-Report convert(const ConvertOptions& options, Progress& progress, std::stop_token stop) {
+Report convert(const ConvertOptions& options, Progress& progress, std::stop_token stop,
+               const std::function<void(const Report&)>& tell) {
   const auto started = Clock::now();
   const Plan plan = planned(options, progress);
+  if (tell) tell(plan_report(plan));
   const double load = std::chrono::duration<double>(Clock::now() - started).count();
   Report report = Run(plan, progress, stop)();
   report.find("time")->find("stages")->set("load", load);
