@@ -252,6 +252,16 @@ class Seeds:
             self.put("tokenizer", f"{kind}.folder",
                      pack([(name, text.encode()) for name, text in files]))
 
+    def of_imatrix(self):
+        entries = [("blk.0.attn_q.weight", 3, [1.0, 2.5, 0.0]), ("blk.0.ffn_down_exps.weight", 0,
+                                                                [0.5] * 8)]
+        data = struct.pack("<i", len(entries))
+        for name, calls, values in entries:
+            data += struct.pack("<i", len(name)) + name.encode()
+            data += struct.pack(f"<ii{len(values)}f", calls, len(values), *values)
+        self.put("imatrix", "old.dat", data)
+        self.put("imatrix", "new.dat", data + struct.pack("<ii", 7, 5) + b"a.txt")
+
 
 PLAIN_TOKENIZERS = {
     "merges": [("vocab.json", '{"a": 0, "b": 1, "ab": 2, "</s>": 3}'),
@@ -309,6 +319,7 @@ def main(program, out):
                 seeds.of_llama(model, gguf)
         seeds.of_blocks()
         seeds.of_text()
+        seeds.of_imatrix()
     files = [path for path in out.rglob("*") if path.is_file()]
     print(f"{len(files)} seeds, {sum(p.stat().st_size for p in files)} bytes")
 

@@ -14,6 +14,7 @@
 #include "tokenizer/read_vocabulary.h"
 #include "tokenizer/rebuild.h"
 #include "tokenizer/sentencepiece.h"
+#include "wire/imatrix_dat.h"
 #include "wire/json.h"
 #include "wire/pickle.h"
 #include "wire/pickle_values.h"
@@ -47,6 +48,11 @@ std::shared_ptr<const File> file_of(Bytes input, std::string name = "input") {
 void gguf_header(Bytes input) { gguf::read_header(file_of(input)); }
 void safetensors_header(Bytes input) { read_safetensors_header(*file_of(input)); }
 void shard_index(Bytes input) { read_shard_index(*file_of(input)); }
+
+void imatrix_dat(Bytes input) {
+  for (const ImatrixDat::Entry& entry : read_imatrix_dat(file_of(input)).entries)
+    if (entry.calls < 0) finding("a negative count of calls passed");
+}
 
 void torch_file(Bytes input) {
   const TorchFile file = read_torch_file(file_of(input));
