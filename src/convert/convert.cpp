@@ -26,7 +26,16 @@ using Clock = std::chrono::steady_clock;
 struct StoredPlan {
   ConvertOptions options;
   std::string fingerprint;
+  std::string tables;  // inputs and steps, as text
 };
+
+// The parts of a plan that nobody may edit.
+std::string tables_of(const json::Value& document) {
+  std::string text;
+  for (const char* key : {"inputs", "steps"})
+    if (const json::Value* table = document.find(key)) text += json::write(*table);
+  return text;
+}
 
 StoredPlan read_plan(const ConvertOptions& given) {
   const auto file = open_file(given.apply);
@@ -38,7 +47,7 @@ StoredPlan read_plan(const ConvertOptions& given) {
   if (!options || !options->is_object() || !fingerprint || !fingerprint->as_string() || !path ||
       !path->as_string())
     fail(codes::plan_stale, {.expected = "a plan that --plan stored", .file = given.apply});
-  StoredPlan plan{.fingerprint = *fingerprint->as_string()};
+  StoredPlan plan{.fingerprint = *fingerprint->as_string(), .tables = tables_of(document)};
   plan.options.source = *path->as_string();
   for (const auto& [name, value] : *options->as_object()) {
     const OptionRow* row = find_option(name);
@@ -60,6 +69,13 @@ Plan planned(const ConvertOptions& options, Progress& progress) {
     fail(codes::plan_stale, {.expected = "the inputs, options and version of the plan, " +
                                          stored.fingerprint,
                              .found = plan.fingerprint,
+                             .file = options.apply});
+  Report now = plan_report(plan);
+  add_plan_table(plan, now);
+  if (tables_of(now) != stored.tables)
+    fail(codes::plan_stale, {.where = "inputs and steps",
+                             .expected = "the tables that --plan stored",
+                             .found = "others under the same fingerprint",
                              .file = options.apply});
   return plan;
 }
@@ -271,7 +287,9 @@ Report convert(const ConvertOptions& options, Progress& progress, std::stop_toke
   if (tell) tell(plan_report(plan));
   const double load = std::chrono::duration<double>(Clock::now() - started).count();
   Report report = Run(plan, progress, stop)();
-  report.find("time")->find("stages")->set("load", load);
+  json::Value* time = report.find("time");
+  time->find("stages")->set("load", load);
+  time->set("total_s", std::chrono::duration<double>(Clock::now() - started).count());
   return report;
 }
 
