@@ -21,6 +21,20 @@ struct InspectOptions {
 // format, evidence, files, architecture, parameters, types, bits per weight, metadata, tokenizer.
 json::Value inspect(const InspectOptions& options);
 
+struct ErrorsOptions {
+  std::string reference;    // path of A, of any readable form
+  std::string compared;     // path of B
+  std::string from;         // format of A, when detection is to be overruled
+  std::string imatrix;      // importance matrix, GGUF or .dat; empty: none
+  int threads = 0;          // 0: every core; changes no number
+};
+
+// How far the weights of B are from those of A, tensor by tensor: schema docs/schemas/errors.json.
+// Tensors are paired by role where both models fit one architecture, else by name. Reads all weights,
+// in pieces. Throws other_architecture, no_counterpart, imatrix_file and what opening, recognising
+// and reading roles throw.
+json::Value inspect_errors(const ErrorsOptions& options);
+
 struct ValidateOptions {
   std::string path;
   std::string from;
