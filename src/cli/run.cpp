@@ -14,19 +14,12 @@
 #include <new>
 #include <system_error>
 
-#include "base/shell_quote.h"
 #include "cli/help.h"
 #include "cli/text_file.h"
 #include "cli/units.h"
 
 namespace recast::cli {
 namespace {
-
-std::string command_line(const std::vector<std::string>& arguments) {
-  std::string out = "recast";
-  for (const std::string& word : arguments) out.append(" ").append(shell_quoted(word));
-  return out;
-}
 
 Error internal_error(const char* text, const std::vector<std::string>& arguments) {
   utsname system{};
