@@ -23,6 +23,8 @@ jq -e --argjson n "$bytes" '.sizes.file_bytes == $n and .sizes.f32_bytes == 2 * 
   q8_0.json > /dev/null || fail "sizes"
 diff <(jq -r '.verification.errors[] | select(.sampled | not) | "\(.name) \(.relative_rmse * 1e9 | round)"' q8_0.json | sort) \
   <(jq -r '.tensors[] | "\(.name) \(.relative_rmse * 1e9 | round)"' e.json | sort) || fail "errors"
+jq -e --argjson of "$(jq .verification.relative_rmse q8_0.json)" \
+  '(.total.relative_rmse - $of | fabs) < 1e-12' e.json > /dev/null || fail "total error"
 [ "$(jq '[.tensor_types[] | select(.xxh3 | test("^[0-9a-f]{32}$"))] | length' q8_0.json)" = \
   "$(jq .tensors.total q8_0.json)" ] || fail "types per tensor"
 jq -e '.optimization.passes == []' <(recast convert "$bard" -o plain.gguf --json -q) > /dev/null || fail "passes"

@@ -60,8 +60,10 @@ std::string map_svg(const HeatMap& map) {
                              "relative RMSE by role and layer") +
                     scale_row(map);
   if (!map.rows.empty()) {
-    out += text_at_place(label_width, head_height - 4, "start", "layer 0");
-    if (columns > 4)
+    const bool wide = columns > 4;
+    out += text_at_place(label_width, head_height - 4, "start",
+                         wide ? "layer 0" : fmt::format("layers 0-{}", map.layers - 1));
+    if (wide)
       out += text_at_place(label_width + width * static_cast<double>(columns), head_height - 4,
                            "end", std::to_string(map.layers - 1));
   }

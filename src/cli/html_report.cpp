@@ -41,16 +41,6 @@ const json::Array& error_rows(const json::Value& document) {
                              : array_at(document, {"verification", "errors"});
 }
 
-// Mean over the tensors, by their weights: what a conversion tells, which keeps no sums.
-double mean_error(const std::vector<MapEntry>& entries) {
-  double sum = 0, weights = 0;
-  for (const MapEntry& entry : entries) {
-    sum += entry.error * entry.weights;
-    weights += entry.weights;
-  }
-  return weights > 0 ? sum / weights : 0;
-}
-
 // What a table of several documents says of one.
 struct Summary {
   SizedError point;
@@ -69,7 +59,7 @@ Summary summary_of(const json::Value& document) {
   } else {
     const json::Value& output = first_output(document);
     out.point = {last_part(text_at(output, {"path"})), text_at(output, {"type"}),
-                 real_at(output, {"bits_per_weight"}), mean_error(map_entries(error_rows(document)))};
+                 real_at(output, {"bits_per_weight"}), real_at(document, {"verification", "relative_rmse"})};
     out.bytes = output_bytes(document);
   }
   const auto worst = worst_first(error_rows(document));
@@ -93,8 +83,8 @@ std::string comparison(const std::vector<json::Value>& documents) {
                           fmt::format("{:.4g}", one.point.error), one.worst});
   }
   return html_heading(2, "Comparison") + html_table(table) +
-         "<p>The relative RMSE of a conversion is the mean over its tensors by their weights, of the "
-         "rows that its verification read; that of two models is over all weights.</p>\n" +
+         "<p>The relative RMSE is over all weights. That of a conversion is an estimate where its "
+         "verification read a sample of the rows.</p>\n" +
          size_error_chart(points, "points");
 }
 

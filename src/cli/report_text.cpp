@@ -171,14 +171,15 @@ std::vector<Term> terms(const json::Value& report, bool planned, bool details) {
   out.emplace_back("source", source_text(report));
   if (details) out.emplace_back("detected", text_at(report, {"source", "evidence"}));
   out.emplace_back("output", output_text(report));
-  if (details) out.emplace_back("ratio", ratio_to_floats(report));
+  const bool of_run = details && !planned;
+  if (of_run) out.emplace_back("ratio", ratio_to_floats(report));
   out.emplace_back("types", types_text(report));
-  if (details) out.emplace_back("packing", packing_text(report));
+  if (of_run) out.emplace_back("packing", packing_text(report));
   if (!planned) out.emplace_back("verified", verified_text(report));
   out.emplace_back("memory", memory_text(report));
   if (planned) out.emplace_back("disk", disk_text(report));
   out.emplace_back("time", time_text(report, planned, details));
-  if (details) out.emplace_back("device", text_at(report, {"device"}));
+  if (of_run) out.emplace_back("device", text_at(report, {"device"}));
   return out;
 }
 

@@ -179,6 +179,7 @@ json::Value verification_part(const std::string& level, const Verification& foun
                  {"tensors", found.tensors},
                  {"rows", found.rows},
                  {"max_error", found.max_error},
+                 {"relative_rmse", found.relative_rmse},
                  {"errors", std::move(errors)}});
 }
 

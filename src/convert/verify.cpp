@@ -125,7 +125,7 @@ double tolerance(const Codec& codec) {
 class Comparison {
  public:
   Comparison(const Plan& plan, const std::vector<Pair>& pairs, bool all_rows)
-      : plan_(plan), pairs_(pairs), all_rows_(all_rows), entries_(pairs.size()) {}
+      : plan_(plan), pairs_(pairs), all_rows_(all_rows), entries_(pairs.size()), sums_(pairs.size()) {}
 
   void compare(size_t i) {
     const Pair& pair = pairs_[i];
@@ -154,6 +154,8 @@ class Comparison {
     }
     const double relative = sum.relative_rmse().value_or(std::sqrt(sum.error));
     judge(pair, sum.lost > 0 ? NAN : relative);
+    const double rows_a_read = static_cast<double>(rows) / static_cast<double>(compared);
+    sums_[i] = {rows_a_read * sum.error, rows_a_read * sum.size};
     entries_[i] = Verification::Entry{.name = pair.name,
                                       .place = role_place(pair.role, pair.name),
                                       .from = &from,
@@ -166,6 +168,12 @@ class Comparison {
 
   Verification result() {
     Verification out;
+    Difference total;
+    for (const auto& [error, size] : sums_) {
+      total.error += error;
+      total.size += size;
+    }
+    out.relative_rmse = total.relative_rmse().value_or(0);
     for (std::optional<Verification::Entry>& entry : entries_) {
       if (!entry) continue;
       out.rows += entry->rows;
@@ -193,6 +201,7 @@ class Comparison {
   const std::vector<Pair>& pairs_;
   const bool all_rows_;
   std::vector<std::optional<Verification::Entry>> entries_;  // empty: holds no numbers
+  std::vector<std::pair<double, double>> sums_;              // of error and size, of whole tensors
 };
 
 }  // namespace

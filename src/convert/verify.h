@@ -12,6 +12,7 @@ namespace recast {
 struct Verification {
   int64_t tensors = 0, rows = 0;  // compared
   double max_error = 0;           // largest relative RMSE of a tensor
+  double relative_rmse = 0;       // over all weights; rows that were not read are taken to be alike
 
   // What was found of one tensor of the output.
   struct Entry {
