@@ -1,9 +1,11 @@
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "recast/error.h"
+#include "recast/progress.h"
 #include "wire/json.h"
 
 namespace recast {
@@ -30,10 +32,11 @@ struct ErrorsOptions {
 };
 
 // How far the weights of B are from those of A, tensor by tensor: schema docs/schemas/errors.json.
-// Tensors are paired by role where both models fit one architecture, else by name. Reads all weights,
-// in pieces. Throws other_architecture, no_counterpart, imatrix_file and what opening, recognising
-// and reading roles throw.
-json::Value inspect_errors(const ErrorsOptions& options);
+// Tensors are paired by role where both models fit one architecture, else by name. Reads all
+// weights, in pieces, and tells `progress` of more than 256 MiB. Throws other_architecture,
+// no_counterpart, imatrix_file, stopped and what opening, recognising and reading roles throw.
+json::Value inspect_errors(const ErrorsOptions& options, Progress& progress,
+                           std::stop_token stop = {});
 
 struct ValidateOptions {
   std::string path;

@@ -79,7 +79,8 @@ std::string worst_table(const json::Value& document, const ErrorsShown& shown,
   if (!shown.all) sorted.resize(std::min(sorted.size(), shown.top));
   for (const json::Value* row : sorted) {
     std::vector<std::string> cells;
-    for (const char* key : {"name", "reference_type", "type"}) cells.push_back(text_at(*row, {key}));
+    for (const char* key : {"name", "reference_type", "type"})
+      cells.push_back(text_at(*row, {key}));
     for (const Column& column : numbers) cells.push_back(ratio_text(*row, column.key));
     rows.push_back(std::move(cells));
   }
@@ -127,8 +128,9 @@ std::vector<const json::Value*> worst_first(const json::Array& tensors) {
 }
 
 std::vector<std::pair<std::string, std::string>> errors_terms(const json::Value& document) {
-  const json::Value *reference = at(document, {"reference"}), *compared = at(document, {"compared"}),
-                    *total = at(document, {"total"});
+  const json::Value* reference = at(document, {"reference"});
+  const json::Value* compared = at(document, {"compared"});
+  const json::Value* total = at(document, {"total"});
   std::string imatrix;
   if (at(document, {"imatrix"}))
     imatrix = fmt::format("{}, {}", text_at(document, {"imatrix", "path"}),

@@ -7,7 +7,7 @@ namespace {
 
 json::Value document() {
   return json::parse(R"({"recast": "0", "paired_by": "role",
-    "reference": {"path": "a", "format": "hf", "type": "F32", "bytes": 2048, "bits_per_weight": 32.0},
+    "reference": {"path": "a", "format": "hf", "type": "F32", "bytes": 2048, "bits_per_weight": 32},
     "compared": {"path": "b\u001b.gguf", "format": "gguf", "type": "Q8_0", "bytes": 512},
     "total": {"tensors": 3, "weights": 96, "relative_rmse": 0.25, "cosine": 0.5,
               "max_abs_error": 2.0, "sqnr_db": null, "nonfinite": 0, "lost": 2},

@@ -163,7 +163,7 @@ int lead_of(const HeatMap& map) {
 std::string scale_text(const HeatMap& map, const Terminal& terminal) {
   std::string out = percent_text(map.low) + " [";
   for (int level = 0; level < map_levels; ++level) out += sign(level, terminal);
-  return out + "] " + percent_text(map.high) + ", log scale";
+  return out + "] " + percent_text(map.high) + " relative RMSE, log scale";
 }
 
 // "layer 0 ... 31" over the first and the last column.
@@ -203,12 +203,14 @@ std::string heat_map_text(const HeatMap& map, const Terminal& terminal) {
       cells += cell ? sign(map_level(map, *cell), terminal) : std::string(absent);
     add(short_role(map.rows[i].role), cells);
   }
-  if (map.rows.size() > most_rows) add("", fmt::format("and {} roles more", map.rows.size() - most_rows));
+  if (map.rows.size() > most_rows)
+    add("", fmt::format("and {} roles more", map.rows.size() - most_rows));
   for (size_t i = 0; i < std::min(map.singles.size(), most_rows); ++i) {
     const auto& [role, error] = map.singles[i];
     add(short_role(role), sign(map_level(map, error), terminal) + " " + percent_text(error));
   }
-  if (map.per_column > 1) add("columns", fmt::format("each is the mean of {} layers", map.per_column));
+  if (map.per_column > 1)
+    add("columns", fmt::format("each is the mean of {} layers", map.per_column));
   if (has_gap(map)) add("x", "no such tensor in this layer");
   if (map.exact.empty()) return out;
   std::string exact;

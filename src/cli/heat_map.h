@@ -19,8 +19,8 @@ struct MapEntry {
   double weights = 0;  // how much it counts where several share a place
 };
 
-// Errors by role and layer. Tensors that share a place (experts; layers of one column) are averaged,
-// each by its weights.
+// Errors by role and layer. Tensors that share a place (experts; layers of one column) are
+// averaged, each by its weights.
 struct HeatMap {
   struct Row {
     std::string role;
@@ -38,8 +38,8 @@ struct HeatMap {
 inline constexpr int most_map_columns = 80;
 // At most `columns` columns: beyond, a column holds several layers.
 HeatMap make_heat_map(const std::vector<MapEntry>& entries, int columns);
-// Out of the rows of a document: role, layer, relative_rmse, weights. A row without a number is left
-// out.
+// Out of the rows of a document: role, layer, relative_rmse, weights. A row without a number is
+// left out.
 std::vector<MapEntry> map_entries(const json::Array& tensors);
 
 // Six levels from `low` (0) to `high` (5), by the logarithm; 0 for no error at all.

@@ -19,7 +19,8 @@ TEST(HeatMap, SharersOfAPlaceAreAveragedByTheirWeights) {
 
 TEST(HeatMap, MoreLayersThanColumnsShareThem) {
   std::vector<MapEntry> entries;
-  for (int layer = 0; layer < 96; ++layer) entries.push_back({"q", layer, 0.01 * (layer % 2 + 1), 1});
+  for (int layer = 0; layer < 96; ++layer)
+    entries.push_back({"q", layer, 0.01 * (layer % 2 + 1), 1});
   const HeatMap map = make_heat_map(entries, 80);
   EXPECT_EQ(map.per_column, 2);
   ASSERT_EQ(map.rows[0].cells.size(), 48u);
@@ -47,7 +48,7 @@ TEST(HeatMap, IsDrawnInSixSigns) {
                                      {"output", -1, 2e-2, 1}},
                                     80);
   EXPECT_EQ(heat_map_text(map, screen),
-            "     scale 0.0001 % [ ·░▒▓█] 100 %, log scale\n"
+            "     scale 0.0001 % [ ·░▒▓█] 100 % relative RMSE, log scale\n"
             "     layer 0 2\n"
             "    attn_q  ·█\n"
             "    ffn_up xx▒\n"
@@ -62,7 +63,7 @@ TEST(HeatMap, IsDrawnInSixSigns) {
 
 TEST(HeatMap, FitsTheTerminal) {
   std::vector<MapEntry> entries;
-  constexpr int least = 48;  // the line of the scale
+  constexpr int least = 62;  // the line of the scale
   for (int layer = 0; layer < 200; ++layer) entries.push_back({"attn_q", layer, 0.1 + layer, 1});
   for (const int width : {40, 80, 132}) {
     Terminal terminal = screen;
@@ -86,7 +87,8 @@ TEST(HeatMap, HostileRolesAreEscapedAndShortened) {
 }
 
 TEST(HeatMap, NumbersOfADocumentAreTakenAsTheyCome) {
-  const auto document = json::parse(R"([{"role": "a", "layer": 1, "relative_rmse": 0.5, "weights": 8},
+  const auto document = json::parse(R"([
+      {"role": "a", "layer": 1, "relative_rmse": 0.5, "weights": 8},
       {"role": "b", "relative_rmse": null}, {"relative_rmse": "x"}, 7,
       {"role": "c", "layer": 4000000000000, "relative_rmse": -1}])", {});
   const auto entries = map_entries(*document.as_array());

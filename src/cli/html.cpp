@@ -54,7 +54,8 @@ std::string html_table(const HtmlTable& table) {
     std::string out = "<tr>";
     for (size_t i = 0; i < cells.size(); ++i) {
       const bool right = std::count(table.numbers.begin(), table.numbers.end(), i) > 0;
-      out += fmt::format("<{}{}>{}</{}>", tag, right ? " class=\"n\"" : "", html_text(cells[i]), tag);
+      out += fmt::format("<{0}{1}>{2}</{0}>", tag, right ? " class=\"n\"" : "",
+                         html_text(cells[i]));
     }
     return out + "</tr>\n";
   };

@@ -28,7 +28,8 @@ std::string cell(double x, double y, double width, std::string_view fill, std::s
   const std::string kind = fill.empty() ? std::string("class=\"none\"")
                                         : fmt::format("class=\"cell\" fill=\"{}\"", fill);
   return fmt::format(
-      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" {}><title>{}</title></rect>\n",
+      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" {}><title>{}</title>"
+      "</rect>\n",
       x, y, width, row_height - 2, kind, html_text(tip));
 }
 
@@ -90,7 +91,8 @@ std::string map_svg(const HeatMap& map) {
 }
 
 HtmlTable map_table(const HeatMap& map, const std::string& id) {
-  HtmlTable table{.id = id, .head = {"role", "layer", "relative RMSE"}, .rows = {}, .numbers = {1, 2}};
+  HtmlTable table{
+      .id = id, .head = {"role", "layer", "relative RMSE"}, .rows = {}, .numbers = {1, 2}};
   for (const HeatMap::Row& row : map.rows)
     for (size_t i = 0; i < row.cells.size(); ++i)
       if (row.cells[i])
@@ -108,7 +110,8 @@ std::string heat_map_chart(const std::vector<MapEntry>& entries, const std::stri
   if (map.is_empty()) return "";
   if (map.high == 0) return "<p>No tensor has any error.</p>\n";
   std::string title = "Relative RMSE by role and layer";
-  if (map.per_column > 1) title += fmt::format(" (a column is the mean of {} layers)", map.per_column);
+  if (map.per_column > 1)
+    title += fmt::format(" (a column is the mean of {} layers)", map.per_column);
   return html_chart(title, map_svg(map), map_table(map, id));
 }
 
@@ -161,7 +164,8 @@ std::string size_error_chart(const std::vector<SizedError>& models, const std::s
     powers.push_back(std::log10(model.error));
   }
   if (bits.size() < 2) return "";
-  const Axis x = axis_over(bits, plot_left, plot_right), y = axis_over(powers, plot_bottom, plot_top);
+  const Axis x = axis_over(bits, plot_left, plot_right);
+  const Axis y = axis_over(powers, plot_bottom, plot_top);
   std::string svg = open_svg(drawing_width, 345, "size against error") + plot_frame(x, y);
   for (size_t i = 0; i < models.size(); ++i) {
     const SizedError& model = models[i];

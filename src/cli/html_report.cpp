@@ -59,7 +59,8 @@ Summary summary_of(const json::Value& document) {
   } else {
     const json::Value& output = first_output(document);
     out.point = {last_part(text_at(output, {"path"})), text_at(output, {"type"}),
-                 real_at(output, {"bits_per_weight"}), real_at(document, {"verification", "relative_rmse"})};
+                 real_at(output, {"bits_per_weight"}),
+                 real_at(document, {"verification", "relative_rmse"})};
     out.bytes = output_bytes(document);
   }
   const auto worst = worst_first(error_rows(document));
@@ -183,8 +184,9 @@ std::string conversion_part(const json::Value& report, const std::string& prefix
 }
 
 std::string errors_part(const json::Value& document, const std::string& prefix) {
-  std::string out = html_heading(2, last_part(text_at(document, {"compared", "path"})) + " against " +
-                                        last_part(text_at(document, {"reference", "path"})));
+  std::string out = html_heading(
+      2, fmt::format("{} against {}", last_part(text_at(document, {"compared", "path"})),
+                     last_part(text_at(document, {"reference", "path"}))));
   out += html_terms(errors_terms(document));
   out += error_part(document, prefix);
   for (const auto& [key, title] : std::initializer_list<std::pair<std::string_view, const char*>>{

@@ -12,7 +12,8 @@ const std::string_view html_style = R"css(:root {
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e6ea; --paper: #16161a; --faint: #9a9aa6; --line: #3a3a42; }
 }
-body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; margin: 0; }
+body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+  margin: 0; }
 main { margin: 0 auto; max-width: 64rem; padding: 1.5rem; }
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; }
 h2 { border-top: 1px solid var(--line); font-size: 1.2rem; margin-top: 2rem; padding-top: 1rem;
@@ -45,7 +46,7 @@ button { display: none; font: inherit; }
 }
 )css";
 
-// A spreadsheet takes a cell that begins with one of =+-@ for a formula: a text gets a quote before.
+// A spreadsheet takes a cell that begins with one of =+-@ for a formula: a text gets a quote first.
 const std::string_view html_script = R"js('use strict';
 document.documentElement.classList.add('script');
 function csv(table) {

@@ -13,14 +13,16 @@ bool holds(const std::string& text, std::string_view part) {
 }
 
 TEST(Html, MarkupAndControlBytesAreEscaped) {
-  EXPECT_EQ(html_text("<a href=\"x\">&'\x01\xff"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\\x01\\xff");
+  EXPECT_EQ(html_text("<a href=\"x\">&'\x01\xff"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\\x01\\xff");
 }
 
 TEST(Html, JsonCannotEndItsElement) {
   json::Value value{json::Object{}};
   value.set("k", "</script><!--\u2028\u2029&");
   const std::string text = html_json(value);
-  for (const char* part : {"<", ">", "&", "\u2028", "\u2029"}) EXPECT_FALSE(holds(text, part)) << part;
+  for (const char* part : {"<", ">", "&", "\u2028", "\u2029"})
+    EXPECT_FALSE(holds(text, part)) << part;
   EXPECT_EQ(json::parse(text, {}), value);
 }
 
@@ -40,7 +42,8 @@ TEST(Html, HostileNamesStayText) {
 }
 
 TEST(Html, SizeAgainstErrorNeedsTwoPoints) {
-  const SizedError q4{"a", "Q4_K", 4.5, 0.07}, q8{"b", "Q8_0", 8.5, 0.005}, exact{"c", "F32", 32, 0};
+  const SizedError q4{"a", "Q4_K", 4.5, 0.07}, q8{"b", "Q8_0", 8.5, 0.005};
+  const SizedError exact{"c", "F32", 32, 0};
   EXPECT_EQ(size_error_chart({q4}, "t"), "");
   EXPECT_EQ(size_error_chart({q4, exact}, "t"), "");
   const std::string chart = size_error_chart({q4, q8, exact}, "t");

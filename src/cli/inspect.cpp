@@ -11,6 +11,7 @@
 #include "cli/model_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/signals.h"
 #include "cli/table.h"
 #include "cli/text_file.h"
 #include "cli/units.h"
@@ -152,7 +153,8 @@ size_t top_of(const Parsed& args) {
   size_t n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (error != std::errc() || end != text.data() + text.size())
-    fail(codes::bad_value, {.where = "--top", .expected = "a whole number", .found = printable(text)});
+    fail(codes::bad_value,
+         {.where = "--top", .expected = "a whole number", .found = printable(text)});
   return n;
 }
 
@@ -167,11 +169,17 @@ int run_errors(Session& session) {
   for (const std::string& path : {args.operands[1], args.value("imatrix")})
     for (std::string& file : files_at(path)) taken.push_back(std::move(file));
   check_text_target(report, "--report", false, taken);
+  ProgressStream& progress = session.progress();
+  Interrupts interrupts([&] { progress.note("stopping (Ctrl-C again to stop now)"); },
+                        [&] { progress.status(); });
+  progress.start_clock();
   json::Value document = inspect_errors({.reference = args.operands[0],
                                          .compared = args.operands[1],
                                          .from = args.value("from"),
                                          .imatrix = args.value("imatrix"),
-                                         .threads = limits.threads});
+                                         .threads = limits.threads},
+                                        progress, interrupts.token());
+  progress.finish();
   for (const json::Value& warning : array_at(document, {"warnings"}))
     session.warnings().add(error_from_json(warning));
   session.show_warnings();

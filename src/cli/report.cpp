@@ -11,8 +11,10 @@ namespace recast::cli {
 
 void store_report(const std::string& path, const json::Value& document, const std::string& text) {
   if (path.empty()) return;
-  if (path.ends_with(".json")) return write_text_file(path, json::write(document, 2) + "\n", "--report");
-  write_text_file(path, path.ends_with(".html") ? report_page({document}) : text, "--report");
+  const std::string content = path.ends_with(".json")   ? json::write(document, 2) + "\n"
+                              : path.ends_with(".html") ? report_page({document})
+                                                        : text;
+  write_text_file(path, content, "--report");
 }
 
 namespace {

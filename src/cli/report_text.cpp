@@ -192,7 +192,7 @@ std::string error_map(const json::Value& report, const Terminal& terminal) {
     return truth_at(row, {"sampled"});
   });
   std::string out = terminal.is_terminal ? "\n" : "";
-  out += render_field("error", fmt::format("relative RMSE by role and layer, of {} rows",
+  out += render_field("error", fmt::format("by role and layer, of {} rows",
                                            sampled ? "sampled" : "all"), terminal);
   return out + heat_map_text(make_heat_map(entries, map_columns(entries, terminal)), terminal);
 }

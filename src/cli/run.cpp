@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "cli/help.h"
+#include "cli/signals.h"
 #include "cli/text_file.h"
 #include "cli/units.h"
 
@@ -60,7 +61,9 @@ double seconds_of(const timeval& time) {
 }
 
 int fail_session(Session& session, const Error& error) {
-  const int code = exit_code(error.code->kind);
+  // The answer to a signal is that signal's.
+  const bool stopped = error.code->kind == ErrorKind::cancelled && Interrupts::exit_code() != 0;
+  const int code = stopped ? Interrupts::exit_code() : exit_code(error.code->kind);
   session.show_failure(error, code);
   return code;
 }

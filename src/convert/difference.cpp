@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/error.h"
 #include "base/parallel.h"
 
 namespace recast {
@@ -66,17 +67,16 @@ void add_pairs(const float* a, const float* b, const float* weights, int64_t n, 
   }
 }
 
-std::vector<float> decoded(const Value& value, int64_t begin, int64_t end) {
+void decode_elements(const Value& value, int64_t begin, int64_t end, std::vector<float>& out) {
   FloatCensus ignored;
   const Window bytes = value.fetch(begin, end, ignored);
-  std::vector<float> out(static_cast<size_t>(end - begin));
+  out.resize(static_cast<size_t>(end - begin));
   value.codec().decode(bytes.bytes().data(), out.data(), end - begin);
-  return out;
 }
 
 namespace {
 
-constexpr int64_t piece_elements = 128 * 1024;
+constexpr int64_t piece_elements = 32 * 1024;  // decoded, they stay in the second cache
 constexpr int64_t run_elements = 4 * 1024 * 1024;  // of one task: fixed, so that sums are
 
 // Elements that are read at once: whole blocks of both, and whole rows where a value works by rows.
@@ -133,9 +133,11 @@ void add_weighted(const Comparand& c, const float* a, const float* b, int64_t at
 
 Difference difference_of(const Comparand& c, const Task& task) {
   Difference sum;
+  std::vector<float> a, b;
   for (int64_t at = task.begin; at < task.end; at += task.piece) {
     const int64_t n = std::min(task.piece, task.end - at);
-    const std::vector<float> a = decoded(*c.a, at, at + n), b = decoded(*c.b, at, at + n);
+    decode_elements(*c.a, at, at + n, a);
+    decode_elements(*c.b, at, at + n, b);
     if (c.importance)
       add_weighted(c, a.data(), b.data(), at, n, sum);
     else
@@ -146,18 +148,24 @@ Difference difference_of(const Comparand& c, const Task& task) {
 
 }  // namespace
 
-std::vector<Difference> differences(const std::vector<Comparand>& comparands, int threads,
-                                    uint64_t memory) {
+std::vector<Difference> differences(const std::vector<Comparand>& comparands,
+                                    const DifferenceRun& run) {
   const std::vector<Task> tasks = tasks_of(comparands);
+  const auto count = static_cast<int64_t>(tasks.size());
   std::vector<Difference> parts(tasks.size());
-  MemoryBudget budget(memory);
-  const auto task_at = [&](int64_t i) -> const Task& { return tasks[static_cast<size_t>(i)]; };
-  parallel_admit(
-      static_cast<int64_t>(tasks.size()), threads, budget, {},
-      [&](int64_t i) { return cost_of(comparands[task_at(i).comparand], task_at(i)); },
-      [&](int64_t i) {
-        parts[static_cast<size_t>(i)] = difference_of(comparands[task_at(i).comparand], task_at(i));
-      });
+  MemoryBudget budget(run.memory);
+  const auto cost = [&](int64_t i) {
+    const Task& task = tasks[static_cast<size_t>(i)];
+    return cost_of(comparands[task.comparand], task);
+  };
+  const int64_t ran = parallel_admit(count, run.threads, budget, run.stop, cost, [&](int64_t i) {
+    const Task& task = tasks[static_cast<size_t>(i)];
+    const Comparand& c = comparands[task.comparand];
+    parts[static_cast<size_t>(i)] = difference_of(c, task);
+    const int64_t n = task.end - task.begin;
+    if (run.advance) run.advance(task.comparand, c.a->codec().bytes(n) + c.b->codec().bytes(n));
+  });
+  if (ran < count) fail(codes::stopped, {.found = "weights were being compared"});
   std::vector<Difference> out(comparands.size());
   for (size_t i = 0; i < tasks.size(); ++i) out[tasks[i].comparand].add(parts[i]);
   return out;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 #include "tensor/weighted_cast.h"
@@ -35,8 +37,9 @@ struct Difference {
 void add_pairs(const float* a, const float* b, const float* weights, int64_t n, double negligible,
                Difference& sum);
 
-// Elements [begin, end) as f32. Requires: the codec decodes.
-std::vector<float> decoded(const Value& value, int64_t begin, int64_t end);
+// Elements [begin, end) as f32; `out` gets their number, and may be used again and again. Requires:
+// the codec decodes.
+void decode_elements(const Value& value, int64_t begin, int64_t end, std::vector<float>& out);
 
 // Two tensors of one shape that are to be compared; `importance` may be null.
 struct Comparand {
@@ -44,10 +47,18 @@ struct Comparand {
   ImportanceValues importance;
 };
 
-// The sums of each comparand, in their order: the same numbers for any `threads`. Reads in pieces of
-// about half a megabyte, as many at once as threads and `memory` (bytes) allow. Requires: the codecs
-// decode.
-std::vector<Difference> differences(const std::vector<Comparand>& comparands, int threads,
-                                    uint64_t memory);
+// How a comparison runs; nothing of it changes a number.
+struct DifferenceRun {
+  int threads = 1;
+  uint64_t memory = UINT64_MAX;  // bytes
+  std::stop_token stop = {};
+  // Called by any thread with the comparand that was at work and how many of its bytes are done.
+  std::function<void(size_t, uint64_t)> advance = {};
+};
+
+// The sums of each comparand, in their order. Reads in pieces of 32 Ki elements, as many at once as
+// threads and memory allow. Throws `stopped`. Requires: the codecs decode.
+std::vector<Difference> differences(const std::vector<Comparand>& comparands,
+                                    const DifferenceRun& run);
 
 }  // namespace recast

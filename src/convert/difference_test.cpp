@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "codec/codecs.h"
 #include "tensor/lazy_ops.h"
 
@@ -64,11 +65,12 @@ TEST(Difference, WhatIsNegligibleIsNoError) {
 }
 
 TEST(Differences, EachMatrixOfAStackHasItsOwnImportance) {
-  const auto importance = std::make_shared<const std::vector<float>>(std::vector<float>{1, 0, 0, 2});
+  const std::vector<float> of_columns{1, 0, 0, 2};
+  const auto importance = std::make_shared<const std::vector<float>>(of_columns);
   // Column 0 counts in the first matrix, column 1 in the second: 1*1 + 1*9 + 2*4 + 2*16 = 50.
   const auto found = differences({{values({0, 0, 0, 0, 0, 0, 0, 0}, {2, 2, 2}),
                                    values({1, 2, 3, 4, 1, 2, 3, 4}, {2, 2, 2}), importance}},
-                                 1, memory);
+                                 {});
   EXPECT_DOUBLE_EQ(found[0].weighted_error, 1 + 9 + 2 * 4 + 2 * 16);
   EXPECT_DOUBLE_EQ(found[0].error, 2 * (1 + 4 + 9 + 16));
 }
@@ -84,15 +86,27 @@ TEST(Differences, ThreadsAndMemoryChangeNoBit) {
       {values(a, {rows, 1000}), values(b, {rows, 1000}), nullptr},
       {values(b, {static_cast<int64_t>(a.size())}), values(a, {static_cast<int64_t>(a.size())}),
        nullptr}};
-  const auto first = differences(comparands, 1, memory);
+  const auto first = differences(comparands, {});
   EXPECT_EQ(first[0].weights, 5'000'000);
   for (const auto& [threads, limit] : {std::pair{2, memory}, {7, memory}, {3, uint64_t{1}}}) {
-    const auto again = differences(comparands, threads, limit);
+    const auto again = differences(comparands, {.threads = threads, .memory = limit});
     for (size_t i = 0; i < first.size(); ++i) {
       EXPECT_EQ(again[i].error, first[i].error);
       EXPECT_EQ(again[i].size, first[i].size);
       EXPECT_EQ(again[i].product, first[i].product);
     }
+  }
+}
+
+TEST(Differences, StopWhenAsked) {
+  const std::vector<Comparand> comparands(3, {values({1}, {1}), values({1}, {1}), nullptr});
+  std::stop_source stop;
+  stop.request_stop();
+  try {
+    differences(comparands, {.stop = stop.get_token()});
+    FAIL() << "not stopped";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code, &codes::stopped);
   }
 }
 

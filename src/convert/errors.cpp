@@ -4,140 +4,19 @@
 #include <map>
 #include <set>
 
-#include "arch/facts.h"
-#include "arch/recognise.h"
 #include "base/memory_budget.h"
 #include "base/parallel.h"
 #include "convert/carry.h"
 #include "convert/describe.h"
 #include "convert/difference.h"
-#include "convert/pairs.h"
+#include "convert/match.h"
 #include "convert/quantize_options.h"
 #include "convert/report.h"
-#include "formats/detect.h"
-#include "model/optimizer.h"
 #include "recast/inspect.h"
 
 namespace recast {
 
 namespace {
-
-// One of the two models.
-struct Model {
-  std::string path;
-  std::shared_ptr<const Source> source;
-  Detection detection;
-  Checkpoint model;
-  Recognition known;
-};
-
-Model open_side(const std::string& path, const std::string& from) {
-  Model side{.path = path, .source = open_source(path, ReadMode::mapped)};
-  side.detection = detect(*side.source, from);
-  side.model = side.detection.format->read(side.source, {});
-  std::erase_if(side.model.tensors, is_optimizer_tensor);
-  side.known = recognise(side.model, "");
-  return side;
-}
-
-// The family of both. A GGUF calls families that its runtime computes alike by one name, so the other
-// side may know better. Null: none is known. Throws other_architecture.
-const Architecture* common_architecture(const Model& a, const Model& b) {
-  const Architecture *first = a.known.arch, *second = b.known.arch;
-  if (!first || !second || first == second) return first ? first : second;
-  if (first->gguf.empty() || first->gguf != second->gguf)
-    fail(codes::other_architecture,
-         {.where = b.known.evidence,
-          .expected = fmt::format("{}, as {} is", first->name, printable(a.path)),
-          .found = std::string(second->name),
-          .file = b.path});
-  return a.model.convention == Convention::gguf ? second : first;
-}
-
-ModelFacts facts_of(const Model& side, const Architecture& arch) {
-  std::vector<Finding> ignored;
-  if (side.model.convention == Convention::hf)
-    return facts_from_config(arch, language_config(side.model.config), side.model.config_file,
-                             ignored);
-  const json::Value carried = beyond_gguf(restore_config(side.model.metadata), arch);
-  return facts_from_gguf(arch, side.model, carried, ignored);
-}
-
-// What one model has and the other has not, with the reason where there is one.
-struct Lone {
-  std::string name, why;
-};
-
-struct Match {
-  std::vector<Pair> pairs;
-  std::vector<Lone> only_a, only_b;
-  const Architecture* arch = nullptr;
-  bool by_role = false;
-  std::string note;  // why not by role
-};
-
-// What a way through the roles leaves over.
-std::map<std::string, std::string> leftovers(const Canonical& canonical) {
-  std::map<std::string, std::string> out;
-  for (const Canonical::Dropped& dropped : canonical.dropped) out[dropped.name] = dropped.rule;
-  for (const std::string& name : canonical.other_modalities)
-    out[name] = "no part of the language model";
-  for (const std::string& name : canonical.unknown) out[name] = "no role in the architecture";
-  return out;
-}
-
-Match match_by_role(const Model& a, const Model& b, const Architecture& arch) {
-  // A file of bare weights is what the other side says.
-  const Model& stating = has_own_facts(a.model) ? a : b;
-  std::vector<Finding> ignored;
-  const ModelFacts facts_a = facts_of(stating, arch);
-  const ModelFacts facts_b = has_own_facts(b.model) ? facts_of(b, arch) : facts_a;
-  const Canonical from = held_by(to_canonical(a.model, facts_a, ignored), b.model.convention);
-  const Canonical to = held_by(to_canonical(b.model, facts_b, ignored), a.model.convention);
-  Pairing pairing = pair_by_role(from, to);
-  Match out{.pairs = std::move(pairing.pairs), .arch = &arch, .by_role = true};
-  for (const Pairing::Single& single : pairing.only_source)
-    out.only_a.push_back({single.name, "nothing of this role"});
-  for (const Pairing::Single& single : pairing.only_target)
-    out.only_b.push_back({single.name, "nothing of this role"});
-  const auto rest_a = leftovers(from), rest_b = leftovers(to);
-  const bool one_convention = a.model.convention == b.model.convention;
-  for (const auto& [name, why] : rest_a) {
-    const Tensor *left = a.model.find(name), *right = b.model.find(name);
-    if (one_convention && left && right && rest_b.contains(name))
-      out.pairs.push_back({name, name, {}, left->value, right->value});
-    else
-      out.only_a.push_back({name, why});
-  }
-  for (const auto& [name, why] : rest_b)
-    if (!one_convention || !rest_a.contains(name)) out.only_b.push_back({name, why});
-  return out;
-}
-
-Match match_by_name(const Model& a, const Model& b, const Architecture* arch, std::string note) {
-  Pairing pairing = pair_by_name(a.model.tensors, b.model.tensors);
-  Match out{.pairs = std::move(pairing.pairs), .arch = arch, .note = std::move(note)};
-  for (Pairing::Single& single : pairing.only_source) out.only_a.push_back({single.name, ""});
-  for (Pairing::Single& single : pairing.only_target) out.only_b.push_back({single.name, ""});
-  return out;
-}
-
-// By role wherever both models fit their architecture. Two of one convention may also be compared
-// when they do not: names are enough then.
-Match match(const Model& a, const Model& b) {
-  const Architecture* arch = common_architecture(a, b);
-  const bool one_convention = a.model.convention == b.model.convention;
-  if (one_convention && !arch) return match_by_name(a, b, nullptr, "no architecture is known");
-  if (one_convention && !has_own_facts(a.model) && !has_own_facts(b.model))
-    return match_by_name(a, b, arch, "no config says what the tensors are");
-  if (!arch) arch = require_architecture(a.model, "").arch;
-  if (!one_convention) return match_by_role(a, b, *arch);
-  try {
-    return match_by_role(a, b, *arch);
-  } catch (const Error& error) {
-    return match_by_name(a, b, arch, error.what());
-  }
-}
 
 json::Value number(std::optional<double> value) {
   return value ? json::Value(*value) : json::Value(nullptr);
@@ -165,7 +44,7 @@ uint64_t weight_bytes(const Checkpoint& model) {
   return bytes;
 }
 
-json::Value side_document(const Model& side) {
+json::Value side_document(const ComparedModel& side) {
   uint64_t weights = 0, file_bytes = 0;
   std::map<std::string_view, uint64_t> bytes;
   for (const Tensor& tensor : side.model.tensors) {
@@ -199,10 +78,14 @@ void set_numbers(json::Value& row, const Difference& d, bool weighted) {
   row.set("lost", d.lost);
 }
 
+// What is over at once needs no bar.
+constexpr uint64_t shown_above_bytes = uint64_t{1} << 28;
+
 // Compares what was matched and fills the document.
 class Comparison {
  public:
-  Comparison(const ErrorsOptions& options, const Model& a, const Model& b, Match match)
+  Comparison(const ErrorsOptions& options, const ComparedModel& a, const ComparedModel& b,
+             Match match)
       : options_(options), a_(a), b_(b), match_(std::move(match)) {
     for (const Tensor& tensor : a.model.tensors) types_a_[tensor.name] = tensor.codec().name;
     for (const Tensor& tensor : b.model.tensors) types_b_[tensor.name] = tensor.codec().name;
@@ -213,11 +96,10 @@ class Comparison {
       for (const TensorRow& row : group) rows_.emplace(row.role, &row);
   }
 
-  json::Value run() {
+  json::Value run(Progress& progress, std::stop_token stop) {
     for (Pair& pair : match_.pairs) sort(std::move(pair));
     if (comparands_.empty()) refuse();
-    const int threads = options_.threads > 0 ? options_.threads : default_threads();
-    const auto found = differences(comparands_, threads, default_memory_limit());
+    const std::vector<Difference> found = measure(progress, stop);
     json::Array tensors;
     Difference total;
     for (size_t i = 0; i < found.size(); ++i) {
@@ -245,6 +127,22 @@ class Comparison {
   }
 
  private:
+  std::vector<Difference> measure(Progress& progress, std::stop_token stop) const {
+    DifferenceRun run{.threads = options_.threads > 0 ? options_.threads : default_threads(),
+                      .memory = default_memory_limit(),
+                      .stop = std::move(stop)};
+    uint64_t bytes = 0;
+    for (const Comparand& c : comparands_) bytes += c.a->bytes() + c.b->bytes();
+    if (bytes < shown_above_bytes) return differences(comparands_, run);
+    run.advance = [&](size_t i, uint64_t n) {
+      progress.advance(Stage::validate, n, compared_[i].name);
+    };
+    progress.begin(Stage::validate, bytes);
+    std::vector<Difference> found = differences(comparands_, run);
+    progress.end(Stage::validate);
+    return found;
+  }
+
   [[noreturn]] void refuse() const {
     const auto first = [](const std::vector<Lone>& lone) {
       return lone.empty() ? std::string("nothing") : tensor_where(lone.front().name);
@@ -315,7 +213,7 @@ class Comparison {
   using Types = std::map<std::string_view, std::string_view>;
 
   const ErrorsOptions& options_;
-  const Model &a_, &b_;
+  const ComparedModel &a_, &b_;
   Match match_;
   Types types_a_, types_b_;
   std::optional<Importance> importance_;
@@ -328,11 +226,13 @@ class Comparison {
 
 }  // namespace
 
-json::Value inspect_errors(const ErrorsOptions& options) {
-  const Model a = open_side(options.reference, options.from), b = open_side(options.compared, "");
-  json::Value out = Comparison(options, a, b, match(a, b)).run();
+json::Value inspect_errors(const ErrorsOptions& options, Progress& progress,
+                           std::stop_token stop) {
+  const ComparedModel a = open_compared(options.reference, options.from);
+  const ComparedModel b = open_compared(options.compared, "");
+  json::Value out = Comparison(options, a, b, match(a, b)).run(progress, std::move(stop));
   json::Array warnings;
-  for (const Model* side : {&a, &b})
+  for (const ComparedModel* side : {&a, &b})
     for (const auto* list : {&side->detection.warnings, &side->model.warnings})
       for (const Finding& warning : *list) warnings.push_back(error_document(warning));
   out.set("warnings", std::move(warnings));

@@ -17,7 +17,8 @@ std::string converted(const TinyModel& model, const char* name, Given given) {
 }
 
 json::Value errors(const std::string& a, const std::string& b, int threads = 1) {
-  return inspect_errors({.reference = a, .compared = b, .threads = threads});
+  Watch watch;
+  return inspect_errors({.reference = a, .compared = b, .threads = threads}, watch);
 }
 
 double number(const json::Value& document, std::string_view key) {

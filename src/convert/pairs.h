@@ -37,8 +37,8 @@ struct RolePlace {
   std::string role;  // "attn_q", "attn_q.bias", "self_attn.q_proj"
   int layer = -1;    // -1: of no layer
 };
-// By the role, else by the name: its first number is the layer, what follows names the role; further
-// numbers (experts) and the ending ".weight" are left out.
+// By the role, else by the name: its first number is the layer, what follows names the role;
+// further numbers (experts) and the ending ".weight" are left out.
 RolePlace role_place(const std::optional<RoleKey>& role, std::string_view name);
 
 }  // namespace recast

@@ -125,7 +125,11 @@ double tolerance(const Codec& codec) {
 class Comparison {
  public:
   Comparison(const Plan& plan, const std::vector<Pair>& pairs, bool all_rows)
-      : plan_(plan), pairs_(pairs), all_rows_(all_rows), entries_(pairs.size()), sums_(pairs.size()) {}
+      : plan_(plan),
+        pairs_(pairs),
+        all_rows_(all_rows),
+        entries_(pairs.size()),
+        sums_(pairs.size()) {}
 
   void compare(size_t i) {
     const Pair& pair = pairs_[i];
@@ -137,11 +141,12 @@ class Comparison {
     const int64_t rows = pair.source->elements() / row;
     int64_t compared = 0;
     Difference sum;
+    std::vector<float> a, b;
     // What rounds to zero is told by its count, and is no wrong value.
     const double negligible = to.kind == CodecKind::floating ? to.min_positive / 2.0 : 0;
     const auto add = [&](int64_t r) {
-      const auto a = decoded(*pair.source, r * row, (r + 1) * row);
-      const auto b = decoded(*pair.target, r * row, (r + 1) * row);
+      decode_elements(*pair.source, r * row, (r + 1) * row, a);
+      decode_elements(*pair.target, r * row, (r + 1) * row, b);
       add_pairs(a.data(), b.data(), nullptr, row, negligible, sum);
       ++compared;
     };
