@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "base/memory_budget.h"
 #include "base/parallel.h"
