@@ -57,17 +57,20 @@ def tensor_shapes(path):
     return {name: shape for name, shape, _, _ in table(path)[0]}
 
 
-def tensors(path):
+def tensor_data(path):
+    """Yields (name, type number, shape innermost first, bytes)."""
     rows, cursor, metadata = table(path)
     alignment = metadata.get("general.alignment", 32)
     begin = -(-cursor.at // alignment) * alignment
-    result = {}
     for name, shape, kind, offset in rows:
         elements, size = BLOCKS[kind]
         first = begin + offset
-        data = cursor.data[first:first + math.prod(shape) // elements * size]
-        result[name] = (kind, shape, hashlib.sha256(data).hexdigest())
-    return result
+        yield name, kind, shape, cursor.data[first:first + math.prod(shape) // elements * size]
+
+
+def tensors(path):
+    return {name: (kind, shape, hashlib.sha256(data).hexdigest())
+            for name, kind, shape, data in tensor_data(path)}
 
 
 def main(first, *others):

@@ -10,7 +10,13 @@ follows report.json 0 convert "$bard" -n -o a.gguf -Q q8_0
 follows report.json 0 convert "$bard" -o a.gguf -Q q8_0
 follows inspect.json 0 inspect a.gguf --tensors --checksum
 follows inspect.json 0 inspect "$bard" --full --stats
+follows errors.json 0 inspect --errors "$bard" a.gguf
+python3 "$test_dir/write_imatrix.py" imatrix.dat a.gguf
+follows errors.json 0 inspect --errors a.gguf a.gguf --imatrix imatrix.dat
 follows validate.json 0 validate a.gguf --all
+quietly convert "$bard" -o r.gguf -Q q8_0 --report r.json
+quietly inspect --errors "$bard" a.gguf --report e.json
+follows reports.json 0 report r.json e.json
 follows reproduce.json 0 reproduce a.gguf.recast.json
 head -c 70000 a.gguf > cut.gguf
 follows validate.json 1 validate cut.gguf

@@ -14,7 +14,7 @@ BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "U8":
 def main(path, *rows):
     header, offset, parts = {}, 0, []
     for row in rows:
-        name, dtype, shape, pattern = row.split()
+        name, dtype, shape, pattern = row.rsplit(" ", 3)
         shape = [int(n) for n in shape.split("x")]
         size = math.prod(shape) * BITS[dtype] // 8
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}

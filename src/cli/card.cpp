@@ -47,7 +47,7 @@ int run_card(Session& session) {
 const Command card_command = {
     .name = "card",
     .aliases = "",
-    .purpose = "Write a model card and SHA256SUMS for models that are to be published",
+    .purpose = "Write a model card and SHA256SUMS for publication",
     .operands = "PATH...",
     .least = 1,
     .most = 1000,

@@ -6,9 +6,9 @@ namespace recast::cli {
 namespace {
 
 constexpr const Command* table[] = {
-    &convert_command,   &quantize_command,   &inspect_command, &validate_command,
-    &reproduce_command, &card_command,       &list_command,    &explain_command,
-    &doctor_command,    &completion_command, &man_command,     &version_command};
+    &convert_command, &quantize_command,   &inspect_command, &validate_command, &reproduce_command,
+    &report_command,  &card_command,       &list_command,    &explain_command,  &doctor_command,
+    &completion_command, &man_command, &version_command};
 
 constexpr std::string_view group = "Shared";
 

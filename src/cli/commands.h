@@ -34,8 +34,8 @@ struct Command {
 };
 
 extern const Command convert_command, quantize_command, inspect_command, validate_command,
-    reproduce_command, card_command, list_command, explain_command, doctor_command,
-    completion_command, man_command, version_command;
+    reproduce_command, report_command, card_command, list_command, explain_command,
+    doctor_command, completion_command, man_command, version_command;
 
 // --limit of the commands that read models; `convert` has its own row, of the same name.
 inline constexpr OptionRow limit_option = {

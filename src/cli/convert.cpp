@@ -11,11 +11,11 @@
 #include "cli/commands.h"
 #include "cli/conversion.h"
 #include "cli/document.h"
+#include "cli/report.h"
 #include "cli/report_text.h"
 #include "cli/session.h"
 #include "cli/signals.h"
 #include "cli/text_file.h"
-#include "io/system.h"
 
 namespace recast::cli {
 namespace {
@@ -110,12 +110,9 @@ void show_result(Session& session, const ConvertOptions& options, Report report)
   session.show_warnings();
   session.say(report_text(report, false, session.verbose(), session.err()));
   session.say(choice_text(report, session.err()));
-  if (!options.report.empty()) {
-    const bool as_json = options.report.ends_with(".json");
-    write_text_file(options.report,
-                    as_json ? json::write(report, 2) + "\n" : report_text(report, false, true, {}),
-                    "--report");
-  }
+  report.set("command", session.command_line());
+  store_report(options.report, report,
+               report_text(report, false, true, {}) + choice_text(report, {}));
   if (session.json()) return session.print_document(std::move(report));
   if (session.quiet() > 1) return;
   std::string paths;
@@ -131,9 +128,7 @@ int show_stopped(Session& session, Error error) {
   if (code == 0) code = exit_code(error.code->kind);
   if (requeue && std::string_view(requeue) == "1") code = exit_code(ErrorKind::interrupted);
   if (error.fix.empty()) {
-    error.fix = "again: recast";
-    for (const std::string& word : session.arguments())
-      error.fix.append(" ").append(shell_quoted(word));
+    error.fix = "again: " + session.command_line();
   }
   session.show_failure(error, code);
   return code;
@@ -141,13 +136,9 @@ int show_stopped(Session& session, Error error) {
 
 // Files that a text must not replace: those of the source, and what options name.
 std::vector<std::string> taken_files(const ConvertOptions& options) {
-  std::vector<std::string> out{options.source,    options.model_config, options.tokenizer,
-                               options.fake_weight_config, options.apply, options.imatrix};
-  const Descriptor folder(
-      open_at(AT_FDCWD, options.source.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return out;  // one file, or what the run itself will refuse
-  for (const std::string& name : list_folder(folder.get(), options.source))
-    out.push_back(join_path(options.source, name));
+  std::vector<std::string> out = files_at(options.source);
+  out.insert(out.end(), {options.model_config, options.tokenizer, options.fake_weight_config,
+                         options.apply, options.imatrix});
   return out;
 }
 
@@ -198,10 +189,6 @@ void take_output(ConvertOptions& options, const Parsed& parsed, const std::strin
 }
 
 int run_conversion(Session& session, const ConvertOptions& options) {
-  if (options.report.ends_with(".html"))
-    fail(codes::bad_value, {.where = "--report",
-                            .expected = "a name that ends in .json or .txt",
-                            .found = printable(options.report)});
   check_text(options, options.report, "--report");
   check_text(options, options.plan, "--plan");
   session.set_memory_limit(options.memory ? options.memory : default_memory_limit());

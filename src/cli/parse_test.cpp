@@ -90,7 +90,7 @@ TEST(Parse, SuggestsTheNearestNameAndNeverRunsIt) {
   EXPECT_EQ(option.fix, "did you mean --memory?");
   EXPECT_EQ(refusal({"convert", "m", "--mem", "1G"}).code, &codes::bad_option);
   EXPECT_EQ(refusal({"convert", "m", "-Z"}).found, "-Z");
-  EXPECT_EQ(refusal({"inspect", "m", "--threads", "2"}).code, &codes::bad_option);
+  EXPECT_EQ(refusal({"validate", "m", "--threads", "2"}).code, &codes::bad_option);
 }
 
 TEST(Parse, RefusesMissingDoubledAndSuperfluousArguments) {

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/document.h"
+#include "cli/heat_map.h"
 #include "cli/table.h"
 #include "cli/units.h"
 
@@ -67,6 +69,31 @@ std::string types_text(const json::Value& report) {
   return fmt::format("{} ({} copied, {} converted, {} quantized)", out,
                      number_at(*tensors, {"copied"}), number_at(*tensors, {"converted"}),
                      number_at(*tensors, {"quantized"}));
+}
+
+// What is left of all weights in f16 and f32: of the tensors' data, and of the files.
+std::string ratio_to_floats(const json::Value& report) {
+  const json::Value* sizes = at(report, {"sizes"});
+  if (!sizes) return "";
+  const auto share = [&](std::string_view of, std::string_view by) {
+    return 100 * real_at(*sizes, {of}) / std::max(1.0, real_at(*sizes, {by}));
+  };
+  return fmt::format("tensors {:.1f} % of f16, {:.1f} % of f32; files {:.1f} %, {:.1f} %",
+                     share("tensor_bytes", "f16_bytes"), share("tensor_bytes", "f32_bytes"),
+                     share("file_bytes", "f16_bytes"), share("file_bytes", "f32_bytes"));
+}
+
+std::string packing_text(const json::Value& report) {
+  const json::Value* optimization = at(report, {"optimization"});
+  if (!optimization) return "";
+  std::string out = text_at(*optimization, {"level"});
+  std::string_view separator = ": ";
+  for (const json::Value& pass : array_at(*optimization, {"passes"})) {
+    out += fmt::format("{}{} {} ({})", separator, number_at(pass, {"tensors"}),
+                       text_at(pass, {"type"}), text_at(pass, {"pass"}));
+    separator = ", ";
+  }
+  return array_at(*optimization, {"passes"}).empty() ? out + ": nothing to do" : out;
 }
 
 std::string memory_text(const json::Value& report) {
@@ -137,6 +164,43 @@ std::string report_title(const json::Value& report) {
       fmt::format("{}  {} -> {}", name, text_at(report, {"source", "dtype"}), target));
 }
 
+namespace {
+
+std::vector<Term> terms(const json::Value& report, bool planned, bool details) {
+  std::vector<Term> out;
+  out.emplace_back("source", source_text(report));
+  if (details) out.emplace_back("detected", text_at(report, {"source", "evidence"}));
+  out.emplace_back("output", output_text(report));
+  const bool of_run = details && !planned;
+  if (of_run) out.emplace_back("ratio", ratio_to_floats(report));
+  out.emplace_back("types", types_text(report));
+  if (of_run) out.emplace_back("packing", packing_text(report));
+  if (!planned) out.emplace_back("verified", verified_text(report));
+  out.emplace_back("memory", memory_text(report));
+  if (planned) out.emplace_back("disk", disk_text(report));
+  out.emplace_back("time", time_text(report, planned, details));
+  if (of_run) out.emplace_back("device", text_at(report, {"device"}));
+  return out;
+}
+
+// Relative RMSE by layer and role, where the verification kept it.
+std::string error_map(const json::Value& report, const Terminal& terminal) {
+  const json::Array& rows = array_at(report, {"verification", "errors"});
+  const std::vector<MapEntry> entries = map_entries(rows);
+  if (entries.empty()) return "";
+  const bool sampled = std::any_of(rows.begin(), rows.end(), [](const json::Value& row) {
+    return truth_at(row, {"sampled"});
+  });
+  std::string out = terminal.is_terminal ? "\n" : "";
+  out += render_field("error", fmt::format("by role and layer, of {} rows",
+                                           sampled ? "sampled" : "all"), terminal);
+  return out + heat_map_text(make_heat_map(entries, map_columns(entries, terminal)), terminal);
+}
+
+}  // namespace
+
+std::vector<Term> report_terms(const json::Value& report) { return terms(report, false, true); }
+
 std::string report_text(const json::Value& report, bool planned, bool details,
                         const Terminal& terminal) {
   std::string out;
@@ -146,14 +210,7 @@ std::string report_text(const json::Value& report, bool planned, bool details,
   const auto each = [&](std::string_view label, std::string_view key) {
     for (const json::Value& item : array_at(report, {key})) field(label, value_text(item));
   };
-  field("source", source_text(report));
-  if (details) field("detected", text_at(report, {"source", "evidence"}));
-  field("output", output_text(report));
-  field("types", types_text(report));
-  if (!planned) field("verified", verified_text(report));
-  field("memory", memory_text(report));
-  if (planned) field("disk", disk_text(report));
-  field("time", time_text(report, planned, details));
+  for (const auto& [label, text] : terms(report, planned, details)) field(label, text);
   if (planned || details) each("kept", "kept");
   if (details)
     for (const json::Value& pair : array_at(report, {"mapped"}))
@@ -161,7 +218,7 @@ std::string report_text(const json::Value& report, bool planned, bool details,
   each("dropped", "dropped");
   each("assumed", "assumptions");
   each("note", "notes");
-  return out;
+  return details && !planned ? out + error_map(report, terminal) : out;
 }
 
 }  // namespace recast::cli

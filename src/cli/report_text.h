@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/terminal.h"
 #include "wire/json.h"
@@ -8,9 +10,13 @@
 namespace recast::cli {
 
 // The report or, with `planned`, the plan of a conversion (docs/schemas/report.json) as labelled
-// lines. `details` adds stage times and all kept and mapped metadata.
+// lines. `details` adds stage times, all kept and mapped metadata and the map of errors.
 std::string report_text(const json::Value& report, bool planned, bool details,
                         const Terminal& terminal);
+
+// The same without the lists of metadata and notes: label and text, which may be empty.
+using Term = std::pair<std::string, std::string>;
+std::vector<Term> report_terms(const json::Value& report);
 
 // "Qwen3-8B  bf16 -> gguf Q4_K_M", the title of the progress block.
 std::string report_title(const json::Value& report);

@@ -36,15 +36,8 @@ int run_reproduce(Session& session) {
   apply_limits(session.args());
   Interrupts interrupts([&] { session.progress().note("stopping"); },
                         [&] { session.progress().status(); });
-  Reproduction result;
-  try {
-    result = reproduce(read_options(session.args()), session.progress(), interrupts.token());
-  } catch (const Error& error) {
-    const int code = Interrupts::exit_code();
-    if (error.code->kind != ErrorKind::cancelled || code == 0) throw;
-    session.show_failure(error, code);
-    return code;
-  }
+  Reproduction result =
+      reproduce(read_options(session.args()), session.progress(), interrupts.token());
   session.progress().finish();
   session.show_warnings();
   if (session.json()) {

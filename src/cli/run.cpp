@@ -14,19 +14,13 @@
 #include <new>
 #include <system_error>
 
-#include "base/shell_quote.h"
 #include "cli/help.h"
+#include "cli/signals.h"
 #include "cli/text_file.h"
 #include "cli/units.h"
 
 namespace recast::cli {
 namespace {
-
-std::string command_line(const std::vector<std::string>& arguments) {
-  std::string out = "recast";
-  for (const std::string& word : arguments) out.append(" ").append(shell_quoted(word));
-  return out;
-}
 
 Error internal_error(const char* text, const std::vector<std::string>& arguments) {
   utsname system{};
@@ -67,7 +61,9 @@ double seconds_of(const timeval& time) {
 }
 
 int fail_session(Session& session, const Error& error) {
-  const int code = exit_code(error.code->kind);
+  // The answer to a signal is that signal's.
+  const bool stopped = error.code->kind == ErrorKind::cancelled && Interrupts::exit_code() != 0;
+  const int code = stopped ? Interrupts::exit_code() : exit_code(error.code->kind);
   session.show_failure(error, code);
   return code;
 }

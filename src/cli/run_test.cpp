@@ -67,7 +67,7 @@ TEST(Run, UsageErrorsExitWithTwoAndSayNothingOnStandardOutput) {
                                              {"convert", "a", "b", "-o", "c"},
                                              {"convert", "a", "--threads", "none"},
                                              {"convert", "a", "--verify", "sample", "--no-verify"},
-                                             {"convert", "a", "--report", "r.html"},
+                                             {"inspect", "a", "--report", "r.html"},
                                              {"convert", "a", "--color", "sometimes"},
                                              {"inspect", "a", "--progress", "spinner"},
                                              {"completion", "tcsh"},

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/shell_quote.h"
+
 namespace recast::cli {
 namespace {
 
@@ -64,6 +66,12 @@ int open_log(const std::string& path) {
 
 ColorMode color_mode(const Parsed& parsed) {
   return static_cast<ColorMode>(choice_of(parsed, "color"));
+}
+
+std::string command_line(const std::vector<std::string>& arguments) {
+  std::string out = "recast";
+  for (const std::string& word : arguments) out.append(" ").append(shell_quoted(word));
+  return out;
 }
 
 Session::Session(Parsed parsed, const Streams& streams, std::vector<std::string> arguments)

@@ -23,6 +23,9 @@ struct Streams {
   Environment environment;
 };
 
+// "recast ..." as a shell would take it.
+std::string command_line(const std::vector<std::string>& arguments);
+
 // One run of one command: what was asked, where text goes, what was warned about.
 class Session {
  public:
@@ -32,6 +35,7 @@ class Session {
 
   const Parsed& args() const { return parsed_; }
   const std::vector<std::string>& arguments() const { return arguments_; }  // as typed
+  std::string command_line() const { return cli::command_line(arguments_); }
   const Environment& environment() const { return streams_.environment; }
   const Terminal& out() const { return out_; }
   const Terminal& err() const { return err_; }

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "cli/html.h"
 #include "io/staging_name.h"
 #include "io/system.h"
 
@@ -45,9 +46,11 @@ bool is_ours(const std::string& path) {
   char text[4096];
   const ssize_t n = fd ? ::pread(fd.get(), text, sizeof(text), 0) : -1;
   const std::string_view start(text, n > 0 ? static_cast<size_t>(n) : 0);
-  return n == 0 || start.starts_with("source") ||
-         (start.starts_with("{") && start.find("\"recast\"") != start.npos &&
-          start.find("\"source\"") != start.npos);
+  const auto holds = [&](std::string_view key) { return start.find(key) != start.npos; };
+  return n == 0 || start.starts_with("source") || start.starts_with("reference") ||
+         is_html_page(start) ||
+         (start.starts_with("{") && holds("\"recast\"") &&
+          (holds("\"source\"") || holds("\"reference\"")));
 }
 
 }  // namespace
@@ -74,6 +77,16 @@ void check_text_target(const std::string& path, std::string_view option, bool fo
     fail(codes::output_exists, {.where = std::string(option),
                                 .expected = "no file, or one that an earlier run wrote",
                                 .file = printable(path)});
+}
+
+std::vector<std::string> files_at(const std::string& path) {
+  std::vector<std::string> out{path};
+  const Descriptor folder(
+      open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return out;  // one file, or what the run itself will refuse
+  for (const std::string& name : list_folder(folder.get(), path))
+    out.push_back(join_path(path, name));
+  return out;
 }
 
 int write_all(int fd, std::string_view text) {

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace recast::cli {
 
@@ -22,5 +23,8 @@ void write_text_file(const std::string& path, std::string_view text, std::string
 // folder that is missing or cannot be written (as fail_text). An empty path is no text.
 void check_text_target(const std::string& path, std::string_view option, bool force,
                        std::span<const std::string> taken);
+
+// A path and, where it is a folder, what lies in it: files that a text must not replace.
+std::vector<std::string> files_at(const std::string& path);
 
 }  // namespace recast::cli

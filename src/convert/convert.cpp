@@ -225,7 +225,8 @@ class Run {
   void finish(const Execution& execution, RunFacts& facts, Output& output, MemoryWatch& memory,
               Clock::time_point started) {
     const std::vector<Hash128> hashes = read_back(plan_, execution, output, progress_);
-    write_sums(hashes, output);
+    keep_tensor_hashes(hashes);
+    write_sums(output);
     result_.verification = verify(plan_, output);
     result_.notes = mended_blocks(plan_, execution);
     for (const std::string& note : result_.notes) progress_.note(note);
@@ -243,13 +244,16 @@ class Run {
     }
   }
 
-  void write_sums(const std::vector<Hash128>& hashes, Output& output) {
-    std::vector<Hash128> by_tensor(plan_.target.checkpoint.tensors.size());
+  void keep_tensor_hashes(const std::vector<Hash128>& of_items) {
+    result_.tensor_hashes.resize(plan_.target.checkpoint.tensors.size());
     for (size_t i = 0; i < plan_.items.size(); ++i)
       if (plan_.items[i].tensor >= 0)
-        by_tensor[static_cast<size_t>(plan_.items[i].tensor)] = hashes[i];
+        result_.tensor_hashes[static_cast<size_t>(plan_.items[i].tensor)] = of_items[i];
+  }
+
+  void write_sums(Output& output) {
     for (const LayoutSum& sum : plan_.layout.sums) {
-      const std::string hex = by_tensor[sum.tensor].hex();
+      const std::string hex = result_.tensor_hashes[sum.tensor].hex();
       output.write_at(sum.file, sum.offset, std::as_bytes(std::span(hex)));
     }
   }

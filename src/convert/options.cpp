@@ -303,8 +303,8 @@ constexpr OptionRow rows[] = {
      [](Options& o, Text) { o.mkdir = true; }},
     {"follow", 0, "", "", "off", "Writing", "write through a symbolic link", "", false, false,
      [](Options& o, Text) { o.follow = true; }},
-    {"report", 0, "", "FILE", "none", "Writing", "store the report: .json, else text", "", false,
-     false, [](Options& o, Text v) { o.report = not_empty(v); }},
+    {"report", 0, "", "FILE", "none", "Writing", "store the report: .json, .html, else text", "",
+     false, false, [](Options& o, Text v) { o.report = not_empty(v); }},
 
     {"verify", 0, "", "LEVEL", "sample", "Verification", "how much is compared with the source",
      verify_levels, false, false, [](Options& o, Text v) { o.verify = choice(v, verify_levels); }},

@@ -86,21 +86,11 @@ Importance importance_from(const ImatrixDat& matrix) {
   return importance;
 }
 
-void read_importance(Request& request) {
+void take_importance(Request& request) {
   const std::string& path = request.options.imatrix;
   const auto source = open_source(path, request.read.mode);
-  if (source->is_folder())
-    fail(codes::imatrix_file, {.where = "--imatrix", .found = "a folder", .file = path});
-  const auto& formats = all_formats();
-  const auto gguf = std::find_if(formats.begin(), formats.end(), [&](const Format* format) {
-    return format->convention == Convention::gguf && !format->probe(*source).empty();
-  });
+  Importance importance = read_importance(source, path, request.read);
   request.imatrix_file = source->file();
-  Importance importance =
-      gguf == formats.end() ? importance_from(read_imatrix_dat(request.imatrix_file))
-                            : recast::importance_from((*gguf)->read(source, request.read));
-  importance.file = source->base_name();
-  check_importance(importance, path);
   if (!request.pruned.empty()) prune_layers(importance, request.pruned);
   choose_entries(importance, name_patterns(request.options.include_weights, "--include-weights"),
                  name_patterns(request.options.exclude_weights, "--exclude-weights"));
@@ -129,6 +119,22 @@ const Codec* storable_codec(const std::string& name, std::string_view option) {
   return codec;
 }
 
+Importance read_importance(const std::shared_ptr<const Source>& source, const std::string& path,
+                           const ReadOptions& read) {
+  if (source->is_folder())
+    fail(codes::imatrix_file, {.where = "--imatrix", .found = "a folder", .file = path});
+  const auto& formats = all_formats();
+  const auto gguf = std::find_if(formats.begin(), formats.end(), [&](const Format* format) {
+    return format->convention == Convention::gguf && !format->probe(*source).empty();
+  });
+  Importance importance = gguf == formats.end()
+                              ? importance_from(read_imatrix_dat(source->file()))
+                              : importance_from((*gguf)->read(source, read));
+  importance.file = source->base_name();
+  check_importance(importance, path);
+  return importance;
+}
+
 Effort effort_of(const ConvertOptions& options) {
   if (options.optimization == "fast") return Effort::fast;
   return options.optimization == "aggressive" ? Effort::aggressive : Effort::balanced;
@@ -150,7 +156,7 @@ void take_quantization(Request& request) {
     else
       request.patterns.push_back(
           type_pattern(text, fmt::format("--tensor-type {}", printable(text))));
-  if (!o.imatrix.empty()) read_importance(request);
+  if (!o.imatrix.empty()) take_importance(request);
 }
 
 }  // namespace recast

@@ -10,6 +10,11 @@ namespace recast {
 // A type that a matrix may be stored in; null for "none" or nothing. Throws unknown_type.
 const Codec* storable_codec(const std::string& name, std::string_view option);
 
+// The importance matrix that a source holds, GGUF or .dat, checked; `path` is blamed. Throws
+// imatrix_file and what reading throws.
+Importance read_importance(const std::shared_ptr<const Source>& source, const std::string& path,
+                           const ReadOptions& read);
+
 // What --optimization asks of the encoders.
 Effort effort_of(const ConvertOptions& options);
 

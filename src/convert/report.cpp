@@ -10,6 +10,7 @@
 #include "convert/choose_types.h"
 #include "convert/describe.h"
 #include "convert/options.h"
+#include "convert/quantize_options.h"
 
 namespace recast {
 
@@ -107,6 +108,82 @@ json::Value types_part(const Plan& plan) {
   return out;
 }
 
+// Bytes of all tensors, of the files, and of the same weights in f16 and f32.
+json::Value sizes_part(const Plan& plan, const json::Array& outputs) {
+  const std::vector<Tensor>& tensors = plan.target.checkpoint.tensors;
+  const uint64_t weights = parameters(tensors);
+  uint64_t files = 0;
+  for (const json::Value& output : outputs) files += output.find("bytes")->as_uint().value_or(0);
+  return object({{"tensor_bytes", tensor_bytes(tensors)},
+                 {"file_bytes", files},
+                 {"f16_bytes", 2 * weights},
+                 {"f32_bytes", 4 * weights}});
+}
+
+// What a level of --optimization does for a type: those without a search have nothing to choose.
+std::string_view pass_of(Effort effort, const Codec& codec) {
+  if (effort == Effort::aggressive && codec.encode_best) return "least squared error";
+  if (effort == Effort::fast && codec.encode_fast) return "rounded under the largest value";
+  if (!codec.encode_fast && !codec.encode_best && !codec.encode_weighted) return "rounded";
+  return "search of the reference";
+}
+
+json::Value optimization_part(const Plan& plan) {
+  std::map<std::string_view, std::pair<const Codec*, int64_t>> packed;
+  for (size_t i = 0; i < plan.target.origins.size(); ++i) {
+    if (plan.target.origins[i].kind != Origin::Kind::quantized) continue;
+    const Codec& codec = plan.target.checkpoint.tensors[i].codec();
+    auto& [type, count] = packed[codec.name];
+    type = &codec;
+    ++count;
+  }
+  const Effort effort = effort_of(plan.request.options);
+  json::Array passes;
+  for (const auto& [name, type] : packed)
+    passes.push_back(object({{"type", name},
+                             {"tensors", type.second},
+                             {"pass", pass_of(effort, *type.first)}}));
+  return object({{"level", plan.request.options.optimization}, {"passes", std::move(passes)}});
+}
+
+json::Value tensor_types_part(const Plan& plan, const std::vector<Hash128>& hashes) {
+  json::Array out;
+  constexpr std::string_view how[] = {"copied", "converted", "quantized"};
+  for (size_t i = 0; i < plan.target.checkpoint.tensors.size(); ++i) {
+    const Tensor& tensor = plan.target.checkpoint.tensors[i];
+    json::Array shape;
+    for (const int64_t extent : tensor.shape()) shape.emplace_back(extent);
+    json::Value row = object({{"name", tensor.name},
+                              {"type", tensor.codec().name},
+                              {"shape", std::move(shape)},
+                              {"bytes", tensor.bytes()},
+                              {"how", how[static_cast<size_t>(plan.target.origins[i].kind)]}});
+    if (i < hashes.size()) row.set("xxh3", hashes[i].hex());
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+json::Value verification_part(const std::string& level, const Verification& found) {
+  json::Array errors;
+  for (const Verification::Entry& entry : found.entries) {
+    json::Value row = object({{"name", entry.name}, {"role", entry.place.role}});
+    if (entry.place.layer >= 0) row.set("layer", entry.place.layer);
+    row.set("reference_type", entry.from->name);
+    row.set("type", entry.to->name);
+    row.set("weights", entry.weights);
+    row.set("relative_rmse", entry.relative_rmse);
+    row.set("sampled", entry.sampled);
+    errors.push_back(std::move(row));
+  }
+  return object({{"level", level},
+                 {"tensors", found.tensors},
+                 {"rows", found.rows},
+                 {"max_error", found.max_error},
+                 {"relative_rmse", found.relative_rmse},
+                 {"errors", std::move(errors)}});
+}
+
 json::Value disk_part(const Plan& plan) {
   const uint64_t needed = Output::disk_bytes(plan.layout.files, plan.folder);
   json::Value out = object({{"needed", needed}});
@@ -145,15 +222,19 @@ json::Value error_document(const Error& error) {
 }
 
 Report plan_report(const Plan& plan) {
-  json::Array mapped, warnings;
+  json::Array mapped, warnings, outputs = outputs_part(plan);
   for (const auto& [from, to] : plan.target.mapped)
     mapped.push_back(object({{"from", from}, {"to", to}}));
   for (const Finding& warning : plan.target.warnings) warnings.push_back(error_document(warning));
+  json::Value sizes = sizes_part(plan, outputs);
   Report report = object({{"recast", RECAST_VERSION},
                  {"source", source_part(plan)},
-                 {"outputs", outputs_part(plan)},
+                 {"outputs", std::move(outputs)},
                  {"tensors", tensors_part(plan)},
                  {"types", types_part(plan)},
+                 {"sizes", std::move(sizes)},
+                 {"optimization", optimization_part(plan)},
+                 {"device", "cpu"},
                  {"memory", object({{"peak", plan.peak_bytes()}, {"limit", plan.memory_limit}})},
                  {"disk", disk_part(plan)},
                  {"time", object({{"estimate_s", estimate_seconds(plan)}})},
@@ -193,10 +274,10 @@ void add_run(const Plan& plan, const RunResult& run, const std::vector<Finding>&
   for (const auto& [stage, seconds] : run.seconds) stages.set(stage_name(stage), seconds);
   report.set("time", object({{"total_s", run.total_s}, {"stages", std::move(stages)}}));
   report.set("memory", object({{"peak", run.peak_memory}, {"limit", plan.memory_limit}}));
-  report.set("verification", object({{"level", plan.request.options.verify},
-                                     {"tensors", run.verification.tensors},
-                                     {"rows", run.verification.rows},
-                                     {"max_error", run.verification.max_error}}));
+  report.set("verification",
+             verification_part(plan.request.options.verify, run.verification));
+  report.set("tensor_types", tensor_types_part(plan, run.tensor_hashes));
+  report.set("fingerprint", plan.fingerprint);
   json::Array list;
   for (const Finding& warning : warnings) list.push_back(error_document(warning));
   report.set("warnings", std::move(list));

@@ -13,12 +13,13 @@ Report plan_report(const Plan& plan);
 // Fingerprints of the inputs and the step table, for a plan that is stored.
 void add_plan_table(const Plan& plan, Report& report);
 
-// What the run adds: warnings, times by stage, memory, verification, hashes.
+// What the run adds: warnings, times by stage, memory, verification, types and hashes of tensors.
 struct RunResult {
   std::map<Stage, double> seconds;  // wall, or busy for stages that stream
   double total_s = 0;
   uint64_t peak_memory = 0;
   Verification verification;
+  std::vector<Hash128> tensor_hashes;  // XXH3-128 of each tensor of the output, as it stands there
   int64_t resumed_steps = 0;
   std::vector<std::string> notes;
 };

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <mutex>
+#include <optional>
 
 #include "arch/canonical.h"
 #include "arch/facts.h"
 #include "base/parallel.h"
 #include "codec/codecs.h"
+#include "convert/difference.h"
+#include "convert/pairs.h"
 
 namespace recast {
 
@@ -89,12 +91,6 @@ void compare_tables(const Plan& plan, const Checkpoint& written) {
   }
 }
 
-// Pairs of values that must be the same model: by role where conventions differ, else by name.
-struct Pair {
-  std::string name;
-  ValuePtr source, target;
-};
-
 std::vector<Pair> pairs_by_role(const Plan& plan, const Checkpoint& written) {
   std::vector<Finding> ignored;
   const Architecture& arch = *plan.target.arch;
@@ -103,35 +99,15 @@ std::vector<Pair> pairs_by_role(const Plan& plan, const Checkpoint& written) {
       return facts_from_config(arch, plan.target.config, side.config_file, ignored);
     return facts_from_gguf(arch, side, plan.target.config, ignored);
   };
-  const Canonical from = held_by(to_canonical(*plan.source, facts(*plan.source), ignored),
-                                 written.convention);
-  const Canonical to = to_canonical(written, facts(written), ignored);
-  std::vector<Pair> pairs;
-  for (const auto& [key, tensor] : from.tensors) {
-    const auto it = to.tensors.find(key);
-    if (it == to.tensors.end()) wrong(plan, tensor.source, to_string(key), "nothing of this role");
-    pairs.push_back({it->second.source, tensor.value, it->second.value});
+  Pairing pairing =
+      pair_by_role(held_by(to_canonical(*plan.source, facts(*plan.source), ignored),
+                           written.convention),
+                   to_canonical(written, facts(written), ignored));
+  if (!pairing.only_source.empty()) {
+    const Pairing::Single& first = pairing.only_source.front();
+    wrong(plan, first.name, to_string(*first.role), "nothing of this role");
   }
-  return pairs;
-}
-
-std::vector<Pair> pairs_by_name(const Plan& plan, const Checkpoint& written) {
-  std::map<std::string_view, const Tensor*> by_name;
-  for (const Tensor& tensor : written.tensors) by_name[tensor.name] = &tensor;
-  std::vector<Pair> pairs;
-  for (const Tensor& tensor : plan.source->tensors)
-    if (const auto it = by_name.find(tensor.name); it != by_name.end())
-      pairs.push_back({tensor.name, tensor.value, it->second->value});
-  return pairs;
-}
-
-// Elements [begin, end) as f32; empty when the type has no values to compute with.
-std::vector<float> decoded(const Value& value, int64_t begin, int64_t end) {
-  FloatCensus ignored;
-  const Window bytes = value.fetch(begin, end, ignored);
-  std::vector<float> out(static_cast<size_t>(end - begin));
-  value.codec().decode(bytes.bytes().data(), out.data(), end - begin);
-  return out;
+  return std::move(pairing.pairs);
 }
 
 // What rounding to a type may do, relative to the size of the values.
@@ -148,28 +124,30 @@ double tolerance(const Codec& codec) {
 
 class Comparison {
  public:
-  Comparison(const Plan& plan, bool all_rows) : plan_(plan), all_rows_(all_rows) {}
+  Comparison(const Plan& plan, const std::vector<Pair>& pairs, bool all_rows)
+      : plan_(plan),
+        pairs_(pairs),
+        all_rows_(all_rows),
+        entries_(pairs.size()),
+        sums_(pairs.size()) {}
 
-  void compare(const Pair& pair) {
+  void compare(size_t i) {
+    const Pair& pair = pairs_[i];
     const Codec &from = pair.source->codec(), &to = pair.target->codec();
     if (!from.decode || !to.decode || pair.source->elements() == 0) return;
     if (pair.source->elements() != pair.target->elements())
       wrong(plan_, pair.name, to_string(pair.source->shape()), to_string(pair.target->shape()));
     const int64_t row = std::max<int64_t>(1, row_length(pair.source->shape()));
     const int64_t rows = pair.source->elements() / row;
-    double error = 0, size = 0;
     int64_t compared = 0;
+    Difference sum;
+    std::vector<float> a, b;
     // What rounds to zero is told by its count, and is no wrong value.
-    const double lost = to.kind == CodecKind::floating ? to.min_positive / 2.0 : 0;
+    const double negligible = to.kind == CodecKind::floating ? to.min_positive / 2.0 : 0;
     const auto add = [&](int64_t r) {
-      const auto a = decoded(*pair.source, r * row, (r + 1) * row);
-      const auto b = decoded(*pair.target, r * row, (r + 1) * row);
-      for (size_t i = 0; i < a.size(); ++i) {
-        if (!std::isfinite(a[i])) continue;  // what becomes of these, the options say
-        const double d = static_cast<double>(a[i]) - b[i];
-        if (!(std::fabs(d) <= lost)) error += d * d;
-        size += static_cast<double>(a[i]) * a[i];
-      }
+      decode_elements(*pair.source, r * row, (r + 1) * row, a);
+      decode_elements(*pair.target, r * row, (r + 1) * row, b);
+      add_pairs(a.data(), b.data(), nullptr, row, negligible, sum);
       ++compared;
     };
     if (all_rows_) {
@@ -179,13 +157,40 @@ class Comparison {
       for (const int64_t r : {int64_t{0}, rows / 3, rows * 2 / 3, rows - 1})
         if (compared == 0 || r > 0) add(r);
     }
-    judge(pair, size > 0 ? std::sqrt(error / size) : std::sqrt(error), compared);
+    const double relative = sum.relative_rmse().value_or(std::sqrt(sum.error));
+    judge(pair, sum.lost > 0 ? NAN : relative);
+    const double rows_a_read = static_cast<double>(rows) / static_cast<double>(compared);
+    sums_[i] = {rows_a_read * sum.error, rows_a_read * sum.size};
+    entries_[i] = Verification::Entry{.name = pair.name,
+                                      .place = role_place(pair.role, pair.name),
+                                      .from = &from,
+                                      .to = &to,
+                                      .weights = pair.source->elements(),
+                                      .rows = compared,
+                                      .relative_rmse = relative,
+                                      .sampled = compared < rows};
   }
 
-  Verification result() const { return result_; }
+  Verification result() {
+    Verification out;
+    Difference total;
+    for (const auto& [error, size] : sums_) {
+      total.error += error;
+      total.size += size;
+    }
+    out.relative_rmse = total.relative_rmse().value_or(0);
+    for (std::optional<Verification::Entry>& entry : entries_) {
+      if (!entry) continue;
+      out.rows += entry->rows;
+      out.max_error = std::max(out.max_error, entry->relative_rmse);
+      out.entries.push_back(std::move(*entry));
+    }
+    out.tensors = static_cast<int64_t>(out.entries.size());
+    return out;
+  }
 
  private:
-  void judge(const Pair& pair, double relative, int64_t rows) {
+  void judge(const Pair& pair, double relative) const {
     const Codec &from = pair.source->codec(), &to = pair.target->codec();
     const bool rounds = to.kind == CodecKind::block || to.block_bytes < 4 || &from != &to;
     const double limit = std::max(tolerance(to), rounds ? tolerance(from) * 1e-3 : 0.0);
@@ -195,16 +200,13 @@ class Comparison {
                                    .expected = fmt::format("a relative error of at most {}", limit),
                                    .found = fmt::format("{:.3g}", relative),
                                    .file = plan_.paths.front()});
-    std::lock_guard lock(mutex_);
-    ++result_.tensors;
-    result_.rows += rows;
-    result_.max_error = std::max(result_.max_error, relative);
   }
 
   const Plan& plan_;
+  const std::vector<Pair>& pairs_;
   const bool all_rows_;
-  std::mutex mutex_;
-  Verification result_;
+  std::vector<std::optional<Verification::Entry>> entries_;  // empty: holds no numbers
+  std::vector<std::pair<double, double>> sums_;              // of error and size, of whole tensors
 };
 
 }  // namespace
@@ -223,10 +225,11 @@ Verification verify(const Plan& plan, const Output& output) {
   const bool crosses = plan.source->convention != written.convention ||
                        plan.request.options.text_only;
   const std::vector<Pair> pairs =
-      crosses ? pairs_by_role(plan, written) : pairs_by_name(plan, written);
-  Comparison comparison(plan, level == "tensors");
+      crosses ? pairs_by_role(plan, written)
+              : pair_by_name(plan.source->tensors, written.tensors).pairs;
+  Comparison comparison(plan, pairs, level == "tensors");
   parallel_for(static_cast<int64_t>(pairs.size()), plan.threads,
-               [&](int64_t i) { comparison.compare(pairs[static_cast<size_t>(i)]); });
+               [&](int64_t i) { comparison.compare(static_cast<size_t>(i)); });
   return comparison.result();
 }
 
