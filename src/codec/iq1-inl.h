@@ -16,13 +16,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
-// Bit of each lane, lane 0 lowest.
-HWY_INLINE uint32_t bits_of(MaskF mask) {
-  uint8_t bytes[8] = {};
-  hn::StoreMaskBits(LaneF(), mask, bytes);
-  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
-}
-
 // scalar::sort_values: counts for each value those before it.
 template <int n>
 HWY_INLINE void sort_values(const float* x, int* order) {

@@ -145,12 +145,20 @@ struct SignedFit {
 template <int n>
 HWY_INLINE VecF first_largest(const float* x, MaskF& small, bool& simple) {
   const LaneF f;
-  VecF largest = hn::Zero(f);
-  MaskF finite = hn::Eq(largest, largest);
+  VecF low = hn::Zero(f), high = low;
+  MaskF finite = hn::Eq(low, low);
   for (int i = 0; i < n; ++i) {
     const VecF value = load(x + i * width);
     finite = hn::And(finite, hn::Le(hn::Abs(value), set(3.0e38f)));
-    largest = larger_magnitude(largest, value);
+    low = hn::Min(value, low);  // a NaN, where it is not passed over, stays and is seen below
+    high = hn::Max(value, high);
+  }
+  const VecF opposite = hn::Neg(low);
+  const MaskF lower = hn::Gt(opposite, high);
+  VecF largest = hn::IfThenElse(lower, low, high);
+  if (!hn::AllTrue(f, hn::Or(lower, hn::Lt(opposite, high)))) {  // the first of equal magnitudes
+    largest = hn::Zero(f);
+    for (int i = 0; i < n; ++i) largest = larger_magnitude(largest, load(x + i * width));
   }
   simple = hn::AllTrue(f, finite);
   small = hn::Lt(hn::Abs(largest), set(1e-15f));
@@ -238,46 +246,6 @@ HWY_INLINE MaskF change_code(int low, int high, VecF x, VecF w, int32_t* codes, 
   sums.lx = hn::IfThenElse(change, new_lx, sums.lx);
   sums.l2 = hn::IfThenElse(change, new_l2, sums.l2);
   return change;
-}
-
-// For `sets` vectors at once, since each waits long for its divisions. Codes stay without offset;
-// a lane below 1e-15 gets scale 0 and its mask.
-template <int n, int sets>
-HWY_INLINE void fit_signed_by_sweeps(int half, const float* x, const int64_t (&at)[sets],
-                                     int32_t* codes, VecF (&scale)[sets], MaskF (&small)[sets]) {
-  const LaneF f;
-  const LaneI i32;
-  SweepSums sums[sets];
-  for (int k = 0; k < sets; ++k) {
-    bool simple;
-    const VecF largest = first_largest<n>(x + at[k], small[k], simple);
-    const VecF inverse = hn::Div(set(static_cast<float>(-half)), largest);
-    sums[k].lx = sums[k].l2 = hn::Zero(f);
-    for (int i = 0; i < n; ++i) {
-      const VecF value = load(x + at[k] + i * width);
-      const VecF weight = hn::Mul(value, value);
-      const VecI code = clamped(rounded(hn::Mul(inverse, value)), -half, half - 1);
-      hn::StoreU(code, i32, codes + at[k] + i * width);
-      const VecF l = hn::ConvertTo(f, code);
-      sums[k].lx = hn::Add(sums[k].lx, hn::Mul(hn::Mul(weight, value), l));
-      sums[k].l2 = hn::Add(sums[k].l2, hn::Mul(hn::Mul(weight, l), l));
-    }
-  }
-  for (int sweep = 0; sweep < 5; ++sweep) {
-    MaskF changed = hn::Lt(hn::Zero(f), hn::Zero(f));
-    for (int i = 0; i < n; ++i)
-      for (int k = 0; k < sets; ++k) {
-        const VecF value = load(x + at[k] + i * width);
-        changed = hn::Or(changed, change_code<false>(-half, half - 1, value, hn::Mul(value, value),
-                                                     codes + at[k] + i * width, sums[k]));
-      }
-    if (hn::AllFalse(f, changed)) break;
-  }
-  for (int k = 0; k < sets; ++k) {
-    const VecF quotient = hn::Div(sums[k].lx, sums[k].l2);
-    scale[k] = hn::IfThenElseZero(hn::Gt(sums[k].l2, hn::Zero(f)), quotient);
-    scale[k] = hn::IfThenZeroElse(small[k], scale[k]);
-  }
 }
 
 // ---- positive scale ----------------------------------------------------------------------------
