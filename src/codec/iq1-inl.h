@@ -56,7 +56,7 @@ HWY_INLINE bool moderate(const float* w, int n) {
 // before, and none below it is taken afterwards. Ratios are not quite exact here.
 template <int kinds, int n>
 struct CutRatios {
-  static constexpr int cuts = (n + 1) * (n + 2) / 2, few = 32;
+  static constexpr int cuts = (n + 1) * (n + 2) / 2, few = 192 / kinds;
   alignas(64) float high[cuts * lanes];  // in order: second cuts for each first one
   VecF best;
 
