@@ -165,36 +165,47 @@ HWY_INLINE VecF first_largest(const float* x, MaskF& small, bool& simple) {
   return hn::IfThenElse(small, set(1), largest);
 }
 
-template <int n, bool exact>
-HWY_INLINE void sums_signed(const float* x, const float* w, VecF inverse, float half, VecF& lx,
-                            VecF& l2) {
-  lx = l2 = hn::Zero(LaneF());
+// The sums of `tries` inverse scales at once, since each addition waits for the one before.
+template <int n, bool exact, int tries>
+HWY_INLINE void sums_signed(const float* x, const float* w, const VecF (&inverse)[tries],
+                            float half, VecF (&lx)[tries], VecF (&l2)[tries]) {
+  for (int t = 0; t < tries; ++t) lx[t] = l2[t] = hn::Zero(LaneF());
   for (int i = 0; i < n; ++i) {
     const VecF value = load(x + i * width), weight = load(w + i * width);
-    const VecF l = code_of<exact>(hn::Mul(inverse, value), -half, half - 1);
-    lx = hn::Add(lx, hn::Mul(hn::Mul(weight, value), l));
-    l2 = hn::Add(l2, hn::Mul(hn::Mul(weight, l), l));
+    const VecF wx = hn::Mul(weight, value);
+    for (int t = 0; t < tries; ++t) {
+      const VecF l = code_of<exact>(hn::Mul(inverse[t], value), -half, half - 1);
+      lx[t] = hn::Add(lx[t], hn::Mul(wx, l));
+      l2[t] = hn::Add(l2[t], hn::Mul(hn::Mul(weight, l), l));
+    }
   }
 }
 
 template <int n, bool exact>
 HWY_INLINE SignedFit fit_signed_from(VecF largest, float half, const float* x, const float* w) {
+  constexpr int together = 3;
   const LaneF f;
   const VecF zero = hn::Zero(f);
-  VecF lx, l2;
-  SignedFit fit = {zero, hn::Div(set(-half), largest)};
-  sums_signed<n, exact>(x, w, fit.inverse, half, lx, l2);
-  fit.scale = hn::IfThenZeroElse(hn::Eq(l2, zero), hn::Div(lx, l2));
-  VecF best = hn::Mul(fit.scale, lx);
-  for (int t = -9; t <= 9; ++t) {
-    if (t == 0) continue;
-    const VecF inverse = hn::Div(set(-(half + 0.1f * static_cast<float>(t))), largest);
-    sums_signed<n, exact>(x, w, inverse, half, lx, l2);
-    const MaskF better = hn::And(hn::Gt(l2, zero), hn::Gt(hn::Mul(lx, lx), hn::Mul(best, l2)));
-    const VecF scale = hn::Div(lx, l2);
-    fit.scale = hn::IfThenElse(better, scale, fit.scale);
-    fit.inverse = hn::IfThenElse(better, inverse, fit.inverse);
-    best = hn::IfThenElse(better, hn::Mul(scale, lx), best);
+  VecF inverse[1] = {hn::Div(set(-half), largest)}, lx[1], l2[1];
+  sums_signed<n, exact>(x, w, inverse, half, lx, l2);
+  const VecF scale = hn::IfThenZeroElse(hn::Eq(l2[0], zero), hn::Div(lx[0], l2[0]));
+  SignedFit fit = {scale, inverse[0]};
+  VecF best = hn::Mul(scale, lx[0]);
+  for (int first = 0; first < 18; first += together) {
+    VecF tried[together], tried_lx[together], tried_l2[together];
+    for (int k = 0; k < together; ++k) {
+      const int t = first + k - (first + k < 9 ? 9 : 8);  // -9 ... -1, 1 ... 9
+      tried[k] = hn::Div(set(-(half + 0.1f * static_cast<float>(t))), largest);
+    }
+    sums_signed<n, exact>(x, w, tried, half, tried_lx, tried_l2);
+    for (int k = 0; k < together; ++k) {
+      const VecF qx = tried_lx[k], q2 = tried_l2[k];
+      const MaskF better = hn::And(hn::Gt(q2, zero), hn::Gt(hn::Mul(qx, qx), hn::Mul(best, q2)));
+      const VecF quotient = hn::Div(qx, q2);
+      fit.scale = hn::IfThenElse(better, quotient, fit.scale);
+      fit.inverse = hn::IfThenElse(better, tried[k], fit.inverse);
+      best = hn::IfThenElse(better, hn::Mul(quotient, qx), best);
+    }
   }
   return fit;
 }
