@@ -16,13 +16,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
-// Bit of each lane, lane 0 lowest.
-HWY_INLINE uint32_t bits_of(MaskF mask) {
-  uint8_t bytes[8] = {};
-  hn::StoreMaskBits(LaneF(), mask, bytes);
-  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
-}
-
 // scalar::sort_values: counts for each value those before it.
 template <int n>
 HWY_INLINE void sort_values(const float* x, int* order) {
@@ -44,7 +37,7 @@ HWY_INLINE void sort_values(const float* x, int* order) {
   }
 }
 
-// The sums of a search must neither overflow nor vanish for CutOffers to reason
+// The sums of a search must neither overflow nor vanish for CutRatios to reason
 // with ratios: whether each is 0 or lies in the middle of the range of f32.
 HWY_INLINE bool moderate(const float* w, int n) {
   MaskF all = hn::Eq(set(0), set(0));
@@ -56,83 +49,68 @@ HWY_INLINE bool moderate(const float* w, int n) {
   return hn::AllTrue(LaneF(), all);
 }
 
-// Every cut with `kinds` quotients qx / q2, in the order of the definition, which takes one after
-// the other whenever qx * qx > score * q2. Only those whose ratio qx * qx / q2 lies near the
-// largest can decide: among at most 32 of them within 2e-4 there is a gap far wider than rounding,
-// the first above it is taken whatever was before, and none below it is taken afterwards.
-template <int kinds, int capacity>
-struct CutOffers {
-  alignas(64) float qx[capacity][kinds][lanes], q2[capacity][kinds][lanes];
-  int first[capacity], second[capacity];  // cuts of lane 0
+// The ratios qx * qx / q2 of all cuts first <= second <= n of one sub-block a lane, the largest of
+// the `kinds` that each cut has. The definition takes one after the other whenever
+// qx * qx > score * q2. Only those whose ratio lies near the largest can decide: among few of them
+// within 2e-4 there is a gap far wider than rounding, the first above it is taken whatever was
+// before, and none below it is taken afterwards. Ratios are not quite exact here.
+template <int kinds, int n>
+struct CutRatios {
+  static constexpr int cuts = (n + 1) * (n + 2) / 2, few = 192 / kinds;
+  alignas(64) float high[cuts * lanes];  // in order: second cuts for each first one
+  VecF best;
 
-  // `largest` follows the ratios, not quite exactly; it begins as 0 and stays in a register.
-  HWY_INLINE void add(int step, int a, int b, MaskF valid, const VecF (&x)[kinds],
-                      const VecF (&w)[kinds], VecF& largest) {
+  HWY_INLINE void put(int cut, const VecF (&qx)[kinds], const VecF (&q2)[kinds]) {
+    VecF largest = ratio(qx[0], q2[0]);
+    for (int k = 1; k < kinds; ++k) largest = hn::Max(largest, ratio(qx[k], q2[k]));
+    store(largest, high + cut * lanes);
+    best = hn::Max(best, largest);
+  }
+
+  // Calls offer(lane, first, second) for the cuts that can decide, in order. Returns a bit for each
+  // lane where they are too many, or sums left the middle of the range of f32.
+  template <class Offer>
+  HWY_INLINE uint32_t offer_near(const Offer& offer) const {
     const LaneF f;
-    for (int k = 0; k < kinds; ++k) {
-      const MaskF usable = hn::And(valid, hn::Gt(w[k], hn::Zero(f)));
-      hn::Store(hn::IfThenElseZero(usable, x[k]), f, qx[step][k]);
-      hn::Store(hn::IfThenElseZero(usable, w[k]), f, q2[step][k]);
-#if HWY_TARGET <= HWY_AVX3
-      const VecF ratio = hn::Mul(hn::Mul(x[k], x[k]), VecF{_mm512_rcp14_ps(w[k].raw)});
+    const VecF threshold = hn::Mul(best, set(0.9998f));
+    struct {
+      uint32_t lanes_near, first, second;
+    } list[cuts];
+    VecF counts = hn::Zero(f);
+    const VecF one = set(1);
+    int listed = 0;
+    const float* ratios = high;
+    for (uint32_t a = 0; a <= n; ++a)
+      for (uint32_t b = a; b <= n; ++b, ratios += lanes) {
+        const MaskF near = hn::Gt(load(ratios), threshold);
+        counts = hn::Add(counts, hn::IfThenElseZero(near, one));
+        list[listed] = {bits_of(near), a, b};
+        listed += list[listed].lanes_near != 0;  // no branch: it could not be foreseen
+      }
+    const MaskF usual = hn::And(hn::Gt(best, set(1e-20f)),
+                                hn::Lt(best, set(1e20f)));
+    const uint32_t clear =
+        bits_of(hn::And(usual, hn::Le(counts, set(few))));
+    for (int i = 0; i < listed; ++i)
+      for (uint32_t bits = list[i].lanes_near & clear; bits; bits &= bits - 1)
+        offer(std::countr_zero(bits), static_cast<int>(list[i].first),
+              static_cast<int>(list[i].second));
+    return ~clear;
+  }
+
+ private:
+  static HWY_INLINE VecF ratio(VecF qx, VecF q2) {
+    const VecF one = set(1);
+    const VecF weight = hn::Max(q2, set(1e-30f));  // without any, qx is 0
+#if HWY_ARCH_X86
+    const VecF near = hn::ApproximateReciprocal(weight);
+    const VecF inverse = hn::MulAdd(near, hn::NegMulAdd(weight, near, one), near);
 #else
-      const VecF ratio = hn::Div(hn::Mul(x[k], x[k]), w[k]);
+    const VecF inverse = hn::Div(one, weight);
 #endif
-      largest = hn::Max(largest, hn::IfThenElseZero(usable, ratio));
-    }
-    first[step] = a;
-    second[step] = b;
-  }
-
-  struct Chosen {
-    iq::scalar::Best best;
-    int first = 0, second = 0, kind = 0;
-  };
-
-  HWY_INLINE void offer(int step, int lane, int kind, Chosen& chosen) const {
-    if (!chosen.best.take(qx[step][kind][lane], q2[step][kind][lane])) return;
-    chosen.first = first[step];
-    chosen.second = second[step] + lane;
-    chosen.kind = kind;
-  }
-
-  HWY_INLINE Chosen choose(int steps, bool regular, VecF largest) const {
-    const LaneF f;
-    Chosen chosen;
-    const float top = hn::GetLane(hn::MaxOfLanes(f, largest));
-    int near = regular && top > 1e-20f && top < 1e20f ? 0 : 33;
-    const VecF threshold = set(top * 0.9998f);
-    for (int s = 0; s < steps && near <= 32; ++s) {
-      uint32_t bits[kinds], any = 0;
-      for (int k = 0; k < kinds; ++k) {
-        const VecF x = hn::Load(f, qx[s][k]);
-        bits[k] = bits_of(hn::Gt(hn::Mul(x, x), hn::Mul(threshold, hn::Load(f, q2[s][k]))));
-        any |= bits[k];
-      }
-      for (; any; any &= any - 1) {
-        const int lane = std::countr_zero(any);
-        for (int k = 0; k < kinds; ++k) {
-          if (!(bits[k] >> lane & 1)) continue;
-          ++near;
-          offer(s, lane, k, chosen);
-        }
-      }
-    }
-    if (near > 0 && near <= 32) return chosen;
-    chosen = {};
-    for (int s = 0; s < steps; ++s)
-      for (int lane = 0; lane < lanes; ++lane)
-        for (int k = 0; k < kinds; ++k) offer(s, lane, k, chosen);
-    return chosen;
+    return hn::Mul(hn::Mul(qx, qx), inverse);
   }
 };
-
-// Lanes b, b + 1 ... that lie in low ... high.
-HWY_INLINE MaskF within(int b, int low, int high) {
-  const LaneF f;
-  const auto below = hn::FirstN(f, static_cast<size_t>(std::clamp(low - b, 0, lanes)));
-  return hn::AndNot(below, hn::FirstN(f, static_cast<size_t>(std::min(high + 1 - b, lanes))));
-}
 
 alignas(64) inline constexpr float shift_up_repeated[16] = {
     -0.875f, 0.125f, 1.125f, 0, -0.875f, 0.125f, 1.125f, 0,

@@ -47,6 +47,42 @@ struct FittedIQ1_M {
 
 inline const float* table_of(bool down) { return down ? iq::shift_down : iq::shift_up; }
 
+// The cuts of 16 sorted values and the shifts of the two halves.
+struct CutIQ1_M {
+  int first = 0, second = 0, shifts = 0;  // bit 0: second half down, bit 1: first half down
+  iq::scalar::Best best;
+};
+
+// Sums over the sorted values that lie in one half: of the first j at [j * stride].
+struct HalfSums {
+  const float *x, *w;
+};
+
+inline void offer_cut(const HalfSums (&sums)[2], int stride, int a, int b, CutIQ1_M& cut) {
+  float qx[2][2], q2[2][2];  // by shift and half
+  for (int s = 0; s < 2; ++s)
+    for (int h = 0; h < 2; ++h) {
+      const float* t = table_of(s);
+      const auto [x, w] = sums[h];
+      qx[s][h] = x[16 * stride] * t[2] - (x[a * stride] + x[b * stride]);
+      q2[s][h] = w[16 * stride] * t[2] * t[2] + w[a * stride] * (t[0] * t[0] - t[1] * t[1]) +
+                 w[b * stride] * (t[1] * t[1] - t[2] * t[2]);
+    }
+  for (int k = 0; k < 4; ++k) {
+    if (!cut.best.take(qx[k / 2][0] + qx[k % 2][1], q2[k / 2][0] + q2[k % 2][1])) continue;
+    cut.first = a;
+    cut.second = b;
+    cut.shifts = k;
+  }
+}
+
+inline CutIQ1_M find_cut(const HalfSums (&sums)[2], int stride) {
+  CutIQ1_M cut;
+  for (int a = 0; a <= 16; ++a)
+    for (int b = a; b <= 16; ++b) offer_cut(sums, stride, a, b, cut);
+  return cut;
+}
+
 // One more fit of d over all values, with the codes of the scales.
 inline float fit_block(const float* x, const FittedIQ1_M& fitted, const int* codes, float d) {
   float qx = 0, q2 = 0;
@@ -109,90 +145,103 @@ void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64
     scalar::encode_iq1_m(x, out, n);
 }
 #else
-using OffersIQ1_M = CutOffers<4, 17 * 17 / lanes + 1>;
-
-// Sums over the sorted values that lie in one half.
-struct HalfSumsIQ1_M {
-  // Of the first j values at 15 + j, so that vectors from 1 on lie in one cache line each.
-  alignas(64) float sums_x[48] = {}, sums_w[48] = {};
-  float& x(int j) { return sums_x[15 + j]; }
-  float& w(int j) { return sums_w[15 + j]; }
-  float x(int j) const { return sums_x[15 + j]; }
-  float w(int j) const { return sums_w[15 + j]; }
-};
-
-// The four quotients of first cut `a` and the second cuts from `b` on.
-HWY_INLINE void quotients_iq1_m(const HalfSumsIQ1_M (&sums)[2], int a, int b, VecF (&qx)[4],
-                                VecF (&q2)[4]) {
-  VecF half_x[2][2], half_w[2][2];  // by shift and half
-  for (int s = 0; s < 2; ++s)
-    for (int h = 0; h < 2; ++h) {
-      const float* t = s ? iq::shift_down : iq::shift_up;
-      half_x[s][h] = hn::Sub(set(sums[h].x(16) * t[2]),
-                             hn::Add(set(sums[h].x(a)), load(sums[h].sums_x + 15 + b)));
-      const float before = sums[h].w(16) * t[2] * t[2] + sums[h].w(a) * (t[0] * t[0] - t[1] * t[1]);
-      const VecF second = set(t[1] * t[1] - t[2] * t[2]);
-      half_w[s][h] = hn::Add(set(before), hn::Mul(load(sums[h].sums_w + 15 + b), second));
-    }
-  for (int k = 0; k < 4; ++k) {
-    qx[k] = hn::Add(half_x[k / 2][0], half_x[k % 2][1]);
-    q2[k] = hn::Add(half_w[k / 2][0], half_w[k % 2][1]);
-  }
-}
-
-// One sub-block between the stages.
+// The 16 sub-blocks of a block between the stages, side by side.
 struct SortedIQ1_M {
-  HalfSumsIQ1_M sums[2];
-  int order[16];
-  bool skipped;
-  OffersIQ1_M::Chosen cut;
+  alignas(64) float x[2][17 * width] = {}, w[2][17 * width] = {};  // HalfSums
+  int order[width][16] = {};  // with NaN some places stay
+  bool skipped[width], regular[width];
+  CutRatios<4, 16> ratios;
+  CutIQ1_M cuts[width];
+
+  HWY_INLINE void find_halves(int c, HalfSums (&sums)[2]) const {
+    for (int h = 0; h < 2; ++h) sums[h] = {x[h] + c, w[h] + c};
+  }
 };
 
 // No branch: which half a sorted value comes from is anyone's guess. Adding +0 changes no sum.
-HWY_INLINE void sum_sorted_iq1_m(const float* x, const float* w, SortedIQ1_M& s) {
+HWY_INLINE void sum_sorted_iq1_m(const float* x, const float* w, int c, SortedIQ1_M& s) {
+  float sum_x[2] = {}, sum_w[2] = {};
   for (int j = 0; j < 16; ++j) {
-    const int i = s.order[j];
+    const int i = s.order[c][j];
     const float weight = w[i], product = w[i] * x[i];
     for (int h = 0; h < 2; ++h) {
       const uint32_t inside = i / 8 == h ? ~0u : 0u;
-      HalfSumsIQ1_M& sums = s.sums[h];
-      sums.x(j + 1) = sums.x(j) + std::bit_cast<float>(std::bit_cast<uint32_t>(product) & inside);
-      sums.w(j + 1) = sums.w(j) + std::bit_cast<float>(std::bit_cast<uint32_t>(weight) & inside);
+      sum_x[h] += std::bit_cast<float>(std::bit_cast<uint32_t>(product) & inside);
+      sum_w[h] += std::bit_cast<float>(std::bit_cast<uint32_t>(weight) & inside);
+      s.x[h][(j + 1) * width + c] = sum_x[h];
+      s.w[h][(j + 1) * width + c] = sum_w[h];
     }
   }
 }
 
-HWY_INLINE OffersIQ1_M::Chosen find_cut_iq1_m(const HalfSumsIQ1_M (&sums)[2], const float* w) {
-  OffersIQ1_M offers;
-  VecF largest = hn::Zero(LaneF());
-  VecF qx[4], q2[4];
-  quotients_iq1_m(sums, 0, 0, qx, q2);
-  offers.add(0, 0, 0, within(0, 0, 0), qx, q2, largest);
-  int steps = 1;
-  for (int a = 0; a <= 16; ++a)
-    for (int b = std::max(a - 1, 0) / lanes * lanes + 1; b <= 16; b += lanes) {
-      quotients_iq1_m(sums, a, b, qx, q2);
-      offers.add(steps++, a, b, within(b, a, 16), qx, q2, largest);
+// The ratios of all cuts of the sub-blocks from `at` on, each quotient as in offer_cut.
+HWY_INLINE void set_ratios_iq1_m(SortedIQ1_M& s, int at) {
+  s.ratios.best = hn::Zero(LaneF());
+  int cut = 0;
+  VecF all_x[2][2], before_w[2][2];  // by shift and half
+  for (int a = 0; a <= 16; ++a) {
+    for (int k = 0; k < 4; ++k) {
+      const float *t = k / 2 ? iq::shift_down : iq::shift_up, *w = s.w[k % 2] + at;
+      all_x[k / 2][k % 2] = hn::Mul(load(s.x[k % 2] + at + 16 * width), set(t[2]));
+      const VecF all_w = hn::Mul(hn::Mul(load(w + 16 * width), set(t[2])), set(t[2]));
+      before_w[k / 2][k % 2] =
+          hn::Add(all_w, hn::Mul(load(w + a * width), set(t[0] * t[0] - t[1] * t[1])));
     }
-  return offers.choose(steps, moderate(w, 16), largest);
+    for (int b = a; b <= 16; ++b) {
+      VecF half_x[2][2], half_w[2][2], qx[4], q2[4];
+      for (int k = 0; k < 4; ++k) {
+        const float* t = k / 2 ? iq::shift_down : iq::shift_up;
+        const float *x = s.x[k % 2] + at, *w = s.w[k % 2] + at;
+        half_x[k / 2][k % 2] = hn::Sub(all_x[k / 2][k % 2],
+                                       hn::Add(load(x + a * width), load(x + b * width)));
+        const VecF second = set(t[1] * t[1] - t[2] * t[2]);
+        half_w[k / 2][k % 2] = hn::Add(before_w[k / 2][k % 2],
+                                       hn::Mul(load(w + b * width), second));
+      }
+      for (int k = 0; k < 4; ++k) {
+        qx[k] = hn::Add(half_x[k / 2][0], half_x[k % 2][1]);
+        q2[k] = hn::Add(half_w[k / 2][0], half_w[k % 2][1]);
+      }
+      s.ratios.put(cut++, qx, q2);
+    }
+  }
 }
 
-HWY_INLINE float settle_iq1_m(const float* x, const float* w, const SortedIQ1_M& s, uint16_t* keys,
-                              bool* down) {
-  if (s.skipped || !s.cut.best.found) return 0;
-  const bool flip = s.cut.best.scale < 0;
+HWY_INLINE void find_cuts_iq1_m(SortedIQ1_M& s) {
+  for (int c = 0; c < width; ++c) s.cuts[c] = {};
+  for (int at = 0; at < width; at += lanes) {
+    set_ratios_iq1_m(s, at);
+    const uint32_t left = s.ratios.offer_near([&](int lane, int a, int b) HWY_ATTR {
+      HalfSums sums[2];
+      s.find_halves(at + lane, sums);
+      offer_cut(sums, width, a, b, s.cuts[at + lane]);
+    });
+    for (int c = at; c < at + lanes; ++c) {
+      if (s.skipped[c] || (s.regular[c] && !(left >> (c - at) & 1))) continue;
+      HalfSums sums[2];
+      s.find_halves(c, sums);
+      s.cuts[c] = find_cut(sums, width);
+    }
+  }
+}
+
+HWY_INLINE float settle_iq1_m(const float* x, const float* w, const SortedIQ1_M& s, int c,
+                              uint16_t* keys, bool* down) {
+  const CutIQ1_M& cut = s.cuts[c];
+  if (s.skipped[c] || !cut.best.found) return 0;
+  const bool flip = cut.best.scale < 0;
   uint8_t levels[16];
-  levels_of_cut(s.order, 16, s.cut.first, s.cut.second, flip, levels);
-  const int shifts = flip ? 3 - s.cut.kind : s.cut.kind;  // bit 0: second half, bit 1: first
+  levels_of_cut(s.order[c], 16, cut.first, cut.second, flip, levels);
+  const int shifts = flip ? 3 - cut.shifts : cut.shifts;
   down[0] = shifts & 2;
   down[1] = shifts & 1;
-  return settle_groups(x, w, 2, levels, down, flip ? -s.cut.best.scale : s.cut.best.scale, keys);
+  return settle_groups(x, w, 2, levels, down, flip ? -cut.best.scale : cut.best.scale, keys);
 }
 
 void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64_t n,
                   int64_t row) {
   float sums[4] = {};
-  SortedIQ1_M s[16] = {};
+  SortedIQ1_M s;
   for (int64_t i = 0; i < n; i += 256, x += 256, out += sizeof(BlockIQ1_M)) {
     const int64_t block = i / 256 % 4;
     if (importance && block == 0)
@@ -203,13 +252,15 @@ void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64
               fitted.w);
     // Stage by stage, so that the long waits of one sub-block are filled by the next.
     for (int c = 0; c < 16; ++c) {
-      s[c].skipped = largest_magnitude(x + 16 * c, 16) < 1e-7f;
-      sort_values<16>(x + 16 * c, s[c].order);
+      s.skipped[c] = largest_magnitude(x + 16 * c, 16) < 1e-7f ||
+                     largest_magnitude(w + 16 * c, 16) == 0;  // no cut has a weight
+      s.regular[c] = moderate(w + 16 * c, 16);
+      sort_values<16>(x + 16 * c, s.order[c]);
     }
-    for (int c = 0; c < 16; ++c) sum_sorted_iq1_m(x + 16 * c, w + 16 * c, s[c]);
-    for (int c = 0; c < 16; ++c) s[c].cut = find_cut_iq1_m(s[c].sums, w + 16 * c);
+    for (int c = 0; c < 16; ++c) sum_sorted_iq1_m(x + 16 * c, w + 16 * c, c, s);
+    find_cuts_iq1_m(s);
     for (int c = 0; c < 16; ++c)
-      fitted.scales[c] = settle_iq1_m(x + 16 * c, w + 16 * c, s[c], fitted.keys + 2 * c,
+      fitted.scales[c] = settle_iq1_m(x + 16 * c, w + 16 * c, s, c, fitted.keys + 2 * c,
                                       fitted.down + 2 * c);
     store(x, fitted, out);
   }
@@ -225,44 +276,16 @@ namespace recast::codec {
 namespace scalar {
 namespace {
 
-// The cuts and the shifts of the two halves.
-struct Cut {
-  int first = 0, second = 0, shifts = 0;  // bit 0: second half down, bit 1: first half down
-  iq::scalar::Best best;
-};
-
-// Sums over the sorted values that lie in one half.
-struct HalfSums {
-  float x[17] = {}, w[17] = {};
-};
-
-Cut find_cut(const float* x, const float* w, const int* order) {
-  HalfSums sums[2];
+CutIQ1_M find_cut_of(const float* x, const float* w, const int* order) {
+  float sums_x[2][17] = {}, sums_w[2][17] = {};
   for (int j = 0; j < 16; ++j)
     for (int h = 0; h < 2; ++h) {
       const bool inside = order[j] / 8 == h;
-      sums[h].x[j + 1] = inside ? sums[h].x[j] + w[order[j]] * x[order[j]] : sums[h].x[j];
-      sums[h].w[j + 1] = inside ? sums[h].w[j] + w[order[j]] : sums[h].w[j];
+      sums_x[h][j + 1] = inside ? sums_x[h][j] + w[order[j]] * x[order[j]] : sums_x[h][j];
+      sums_w[h][j + 1] = inside ? sums_w[h][j] + w[order[j]] : sums_w[h][j];
     }
-  Cut cut;
-  for (int a = 0; a <= 16; ++a)
-    for (int b = a; b <= 16; ++b) {
-      float qx[2][2], q2[2][2];  // by shift and half
-      for (int s = 0; s < 2; ++s)
-        for (int h = 0; h < 2; ++h) {
-          const float* t = table_of(s);
-          qx[s][h] = sums[h].x[16] * t[2] - (sums[h].x[a] + sums[h].x[b]);
-          q2[s][h] = sums[h].w[16] * t[2] * t[2] + sums[h].w[a] * (t[0] * t[0] - t[1] * t[1]) +
-                     sums[h].w[b] * (t[1] * t[1] - t[2] * t[2]);
-        }
-      for (int k = 0; k < 4; ++k) {
-        if (!cut.best.take(qx[k / 2][0] + qx[k % 2][1], q2[k / 2][0] + q2[k % 2][1])) continue;
-        cut.first = a;
-        cut.second = b;
-        cut.shifts = k;
-      }
-    }
-  return cut;
+  const HalfSums sums[2] = {{sums_x[0], sums_w[0]}, {sums_x[1], sums_w[1]}};
+  return find_cut(sums, 1);
 }
 
 float fit_sub_block(const float* x, const float* w, uint16_t* keys, bool* down) {
@@ -271,7 +294,7 @@ float fit_sub_block(const float* x, const float* w, uint16_t* keys, bool* down) 
   if (largest < 1e-7f) return 0;
   int order[16];
   iq::scalar::sort_values(x, 16, order);
-  const Cut cut = find_cut(x, w, order);
+  const CutIQ1_M cut = find_cut_of(x, w, order);
   if (!cut.best.found) return 0;
   const bool flip = cut.best.scale < 0;
   uint8_t levels[16];

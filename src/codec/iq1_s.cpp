@@ -37,6 +37,35 @@ struct FittedIQ1_S {
   float scales[8] = {};
 };
 
+// The cuts of 32 sorted values and the shift.
+struct CutIQ1_S {
+  int first = 0, second = 0;
+  bool down = false;
+  iq::scalar::Best best;
+};
+
+// x, w: sums over the first j sorted values at [j * stride].
+inline void offer_cut(const float* x, const float* w, int stride, int a, int b, CutIQ1_S& cut) {
+  const float xa = x[a * stride], xb = x[b * stride], wa = w[a * stride], wb = w[b * stride];
+  for (const float* t : {iq::shift_up, iq::shift_down}) {
+    const float qx =
+        (xa - x[0]) * t[0] + (xb - xa) * t[1] + (x[32 * stride] - xb) * t[2];
+    const float q2 = (wa - w[0]) * t[0] * t[0] + (wb - wa) * t[1] * t[1] +
+                     (w[32 * stride] - wb) * t[2] * t[2];
+    if (!cut.best.take(qx, q2)) continue;
+    cut.first = a;
+    cut.second = b;
+    cut.down = t == iq::shift_down;
+  }
+}
+
+inline CutIQ1_S find_cut(const float* x, const float* w, int stride) {
+  CutIQ1_S cut;
+  for (int a = 0; a <= 32; ++a)
+    for (int b = a; b <= 32; ++b) offer_cut(x, w, stride, a, b, cut);
+  return cut;
+}
+
 inline void store(const FittedIQ1_S& fitted, std::byte* out) {
   BlockIQ1_S block = {};
   for (int h = 0; h < 32; ++h) {
@@ -78,105 +107,123 @@ void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64
   scalar::encode_weighted_iq1_s(x, importance, out, n / row, row);
 }
 #else
-using OffersIQ1_S = CutOffers<2, 33 * 33 / lanes>;
-
-// One sub-block between the stages.
+// 16 sub-blocks between the stages, side by side.
 struct SortedIQ1_S {
-  alignas(64) float w[32];
-  // Of the first j sorted values at 15 + j, so that vectors from 1 on lie in one cache line each.
-  alignas(64) float sums_x[64], sums_w[64];
-  int order[32];
-  bool skipped;
-  OffersIQ1_S::Chosen cut;
+  alignas(64) float w[32 * width];  // one sub-block after the other
+  alignas(64) float sums_x[33 * width] = {}, sums_w[33 * width] = {};
+  // What lies behind a second cut, at the third level of each shift.
+  alignas(64) float upper_x[2][33 * lanes], upper_w[2][33 * lanes];
+  int order[width][32] = {};  // with NaN some places stay
+  bool skipped[width], regular[width];
+  CutRatios<2, 32> ratios;
+  CutIQ1_S cuts[width];
 };
 
-HWY_INLINE void sum_sorted_iq1_s(const float* x, SortedIQ1_S& s) {
-  float *sum_x = s.sums_x + 15, *sum_w = s.sums_w + 15;
-  sum_x[0] = sum_w[0] = 0;
+HWY_INLINE void sum_sorted_iq1_s(const float* x, int b, SortedIQ1_S& s) {
+  const float* w = s.w + 32 * b;
+  float sum_x = 0, sum_w = 0;
   for (int j = 0; j < 32; ++j) {
-    sum_x[j + 1] = sum_x[j] + s.w[s.order[j]] * x[s.order[j]];
-    sum_w[j + 1] = sum_w[j] + s.w[s.order[j]];
+    const int i = s.order[b][j];
+    sum_x += w[i] * x[i];
+    sum_w += w[i];
+    s.sums_x[(j + 1) * width + b] = sum_x;
+    s.sums_w[(j + 1) * width + b] = sum_w;
   }
 }
 
-// What the quotients need of `lanes` second cuts, whatever the first one is.
-struct SecondCutsIQ1_S {
-  VecF x, w;                    // sums before the cut
-  VecF upper_x[2], upper_w[2];  // what lies behind it, at the third level of each shift
-};
-
-// All cuts of 32 sorted values, a vector of second cuts at once; those from 1 on are aligned.
-HWY_INLINE OffersIQ1_S::Chosen find_cut_iq1_s(const SortedIQ1_S& s) {
-  const float *sum_x = s.sums_x + 15, *sum_w = s.sums_w + 15;
-  OffersIQ1_S offers;
-  VecF largest = hn::Zero(LaneF());
-  const auto second_cuts = [&](int b) HWY_ATTR {
-    SecondCutsIQ1_S c;
-    c.x = load(sum_x + b);
-    c.w = load(sum_w + b);
-    const VecF behind_x = hn::Sub(set(sum_x[32]), c.x), behind_w = hn::Sub(set(sum_w[32]), c.w);
+// The ratios of all cuts of the sub-blocks from `at` on, each quotient as in offer_cut. The sums
+// before the first value are 0, which changes nothing when it is subtracted.
+HWY_INLINE void set_ratios_iq1_s(SortedIQ1_S& s, int at) {
+  const float *x = s.sums_x + at, *w = s.sums_w + at;
+  for (int b = 0; b <= 32; ++b)
     for (int k = 0; k < 2; ++k) {
       const VecF t = set((k ? iq::shift_down : iq::shift_up)[2]);
-      c.upper_x[k] = hn::Mul(behind_x, t);
-      c.upper_w[k] = hn::Mul(hn::Mul(behind_w, t), t);
+      const VecF behind_x = hn::Sub(load(x + 32 * width), load(x + b * width));
+      const VecF behind_w = hn::Sub(load(w + 32 * width), load(w + b * width));
+      store(hn::Mul(behind_x, t), s.upper_x[k] + b * lanes);
+      store(hn::Mul(hn::Mul(behind_w, t), t), s.upper_w[k] + b * lanes);
     }
-    return c;
-  };
-  const auto add = [&](int step, int a, int b, int last, const SecondCutsIQ1_S& c) HWY_ATTR {
-    VecF qx[2], q2[2];
-    const VecF before_x = set(sum_x[a]), before_w = set(sum_w[a]);
-    const VecF middle_x = hn::Sub(c.x, before_x), middle_w = hn::Sub(c.w, before_w);
+  s.ratios.best = hn::Zero(LaneF());
+  int cut = 0;
+  for (int a = 0; a <= 32; ++a) {
+    const VecF before_x = load(x + a * width), before_w = load(w + a * width);
+    VecF lower_x[2], lower_w[2];
     for (int k = 0; k < 2; ++k) {
-      const float* t = k ? iq::shift_down : iq::shift_up;
-      // The sums before the first value are 0, which changes nothing when it is subtracted.
-      const VecF low = set(t[0]), middle = set(t[1]);
-      qx[k] = hn::Add(hn::Add(hn::Mul(before_x, low), hn::Mul(middle_x, middle)), c.upper_x[k]);
-      q2[k] = hn::Add(hn::Add(hn::Mul(hn::Mul(before_w, low), low),
-                              hn::Mul(hn::Mul(middle_w, middle), middle)),
-                      c.upper_w[k]);
+      const VecF t = set((k ? iq::shift_down : iq::shift_up)[0]);
+      lower_x[k] = hn::Mul(before_x, t);
+      lower_w[k] = hn::Mul(hn::Mul(before_w, t), t);
     }
-    offers.add(step, a, b, within(b, a, last), qx, q2, largest);
-  };
-  add(0, 0, 0, 0, second_cuts(0));
-  SecondCutsIQ1_S cuts[32 / lanes];
-  for (int i = 0; i < 32 / lanes; ++i) cuts[i] = second_cuts(1 + i * lanes);
-  int steps = 1;
-  for (int a = 0; a <= 32; ++a)
-    for (int i = std::max(a - 1, 0) / lanes; i < 32 / lanes; ++i)
-      add(steps++, a, 1 + i * lanes, 32, cuts[i]);
-  return offers.choose(steps, moderate(s.w, 32), largest);
+    for (int b = a; b <= 32; ++b) {
+      const VecF middle_x = hn::Sub(load(x + b * width), before_x);
+      const VecF middle_w = hn::Sub(load(w + b * width), before_w);
+      VecF qx[2], q2[2];
+      for (int k = 0; k < 2; ++k) {
+        const VecF t = set((k ? iq::shift_down : iq::shift_up)[1]);
+        qx[k] = hn::Add(hn::Add(lower_x[k], hn::Mul(middle_x, t)),
+                        load(s.upper_x[k] + b * lanes));
+        q2[k] = hn::Add(hn::Add(lower_w[k], hn::Mul(hn::Mul(middle_w, t), t)),
+                        load(s.upper_w[k] + b * lanes));
+      }
+      s.ratios.put(cut++, qx, q2);
+    }
+  }
 }
 
-HWY_INLINE float settle_iq1_s(const float* x, const SortedIQ1_S& s, uint16_t* keys, bool& down) {
-  if (s.skipped || !s.cut.best.found) return 0;
-  const bool flip = s.cut.best.scale < 0;
+HWY_INLINE void find_cuts_iq1_s(SortedIQ1_S& s, int count) {
+  for (int b = 0; b < width; ++b) s.cuts[b] = {};
+  for (int at = 0; at < count; at += lanes) {
+    set_ratios_iq1_s(s, at);
+    const uint32_t left = s.ratios.offer_near([&](int lane, int first, int second) HWY_ATTR {
+      const int b = at + lane;
+      offer_cut(s.sums_x + b, s.sums_w + b, width, first, second, s.cuts[b]);
+    });
+    for (int b = at; b < std::min(at + lanes, count); ++b)
+      if (!s.skipped[b] && (!s.regular[b] || left >> (b - at) & 1))
+        s.cuts[b] = find_cut(s.sums_x + b, s.sums_w + b, width);
+  }
+}
+
+HWY_INLINE float settle_iq1_s(const float* x, const SortedIQ1_S& s, int b, uint16_t* keys,
+                              bool& down) {
+  const CutIQ1_S& cut = s.cuts[b];
+  if (s.skipped[b] || !cut.best.found) return 0;
+  const bool flip = cut.best.scale < 0;
   uint8_t levels[32];
-  levels_of_cut(s.order, 32, s.cut.first, s.cut.second, flip, levels);
-  down = (s.cut.kind == 1) != flip;
+  levels_of_cut(s.order[b], 32, cut.first, cut.second, flip, levels);
+  down = cut.down != flip;
   const bool tables[4] = {down, down, down, down};
-  return settle_groups(x, s.w, 4, levels, tables, flip ? -s.cut.best.scale : s.cut.best.scale,
-                       keys);
+  return settle_groups(x, s.w + 32 * b, 4, levels, tables,
+                       flip ? -cut.best.scale : cut.best.scale, keys);
 }
 
 void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64_t n,
                   int64_t row) {
+  constexpr int64_t together = 2;  // blocks
   float sums[4] = {};
-  SortedIQ1_S s[8] = {};
-  for (int64_t i = 0; i < n; i += 256, x += 256, out += sizeof(BlockIQ1_S)) {
-    const int64_t block = i / 256 % 4;
-    if (block == 0) sums_of_squares(x, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
-    FittedIQ1_S fitted;
+  SortedIQ1_S s;
+  for (int64_t i = 0; i < n; i += together * 256, x += together * 256) {
+    const int64_t blocks = std::min(together, (n - i) / 256);
+    const int count = static_cast<int>(blocks) * 8;
+    if (i / 256 % 4 == 0) sums_of_squares(x, 256, 256, std::min<int64_t>(4, (n - i) / 256), sums);
     // Stage by stage, so that the long waits of one sub-block are filled by the next.
-    for (int b = 0; b < 8; ++b) {
-      weigh_iq1(x + 32 * b, importance + i % row + 32 * b, 2 * sums[block] / 256, 32, s[b].w);
-      s[b].skipped = largest_magnitude(x + 32 * b, 32) < 1e-12f;
-      sort_values<32>(x + 32 * b, s[b].order);
+    for (int b = 0; b < count; ++b) {
+      float* const w = s.w + 32 * b;
+      weigh_iq1(x + 32 * b, importance + (i + 32 * b) % row,
+                2 * sums[i / 256 % 4 + b / 8] / 256, 32, w);
+      s.skipped[b] = largest_magnitude(x + 32 * b, 32) < 1e-12f ||
+                     largest_magnitude(w, 32) == 0;  // no cut has a weight
+      s.regular[b] = moderate(w, 32);
+      sort_values<32>(x + 32 * b, s.order[b]);
     }
-    for (int b = 0; b < 8; ++b) sum_sorted_iq1_s(x + 32 * b, s[b]);
-    for (int b = 0; b < 8; ++b) s[b].cut = find_cut_iq1_s(s[b]);
-    for (int b = 0; b < 8; ++b)
-      fitted.scales[b] = settle_iq1_s(x + 32 * b, s[b], fitted.keys + 4 * b, fitted.down[b]);
-    store(fitted, out);
+    for (int b = 0; b < count; ++b) sum_sorted_iq1_s(x + 32 * b, b, s);
+    find_cuts_iq1_s(s, count);
+    for (int first = 0; first < count; first += 8, out += sizeof(BlockIQ1_S)) {
+      FittedIQ1_S fitted;
+      for (int b = 0; b < 8; ++b)
+        fitted.scales[b] = settle_iq1_s(x + 32 * (first + b), s, first + b, fitted.keys + 4 * b,
+                                        fitted.down[b]);
+      store(fitted, out);
+    }
   }
 }
 #endif
@@ -190,34 +237,13 @@ namespace recast::codec {
 namespace scalar {
 namespace {
 
-// The cuts and the shift of the best fit of 32 values to one scale; `best.found` says whether any.
-struct Cut {
-  int first = 0, second = 0;
-  bool down = false;
-  iq::scalar::Best best;
-};
-
-Cut find_cut(const float* x, const float* w, const int* order) {
+CutIQ1_S find_cut_of(const float* x, const float* w, const int* order) {
   float sum_x[33] = {}, sum_w[33] = {};
   for (int j = 0; j < 32; ++j) {
     sum_x[j + 1] = sum_x[j] + w[order[j]] * x[order[j]];
     sum_w[j + 1] = sum_w[j] + w[order[j]];
   }
-  Cut cut;
-  for (int a = 0; a <= 32; ++a)
-    for (int b = a; b <= 32; ++b)
-      for (const float* t : {iq::shift_up, iq::shift_down}) {
-        const float qx = (sum_x[a] - sum_x[0]) * t[0] + (sum_x[b] - sum_x[a]) * t[1] +
-                         (sum_x[32] - sum_x[b]) * t[2];
-        const float q2 = (sum_w[a] - sum_w[0]) * t[0] * t[0] +
-                         (sum_w[b] - sum_w[a]) * t[1] * t[1] +
-                         (sum_w[32] - sum_w[b]) * t[2] * t[2];
-        if (!cut.best.take(qx, q2)) continue;
-        cut.first = a;
-        cut.second = b;
-        cut.down = t == iq::shift_down;
-      }
-  return cut;
+  return find_cut(sum_x, sum_w, 1);
 }
 
 float fit_sub_block(const float* x, const float* w, uint16_t* keys, bool& down) {
@@ -226,7 +252,7 @@ float fit_sub_block(const float* x, const float* w, uint16_t* keys, bool& down) 
   if (largest < 1e-12f) return 0;
   int order[32];
   iq::scalar::sort_values(x, 32, order);
-  const Cut cut = find_cut(x, w, order);
+  const CutIQ1_S cut = find_cut_of(x, w, order);
   if (!cut.best.found) return 0;
   const bool flip = cut.best.scale < 0;
   uint8_t levels[32];

@@ -7,6 +7,7 @@
 #define RECAST_CODEC_IQ23_INL_H
 #endif
 
+#include <bit>
 #include <cstring>
 
 #include "codec/iq23.h"
@@ -50,22 +51,22 @@ struct IqLanes {
       key = hn::Or(key, hn::Shl(clamped(rounded(place), 0, T::top),
                                 hn::Set(i32, T::bits * i)));
     }
-    alignas(64) int32_t lane_keys[lanes], found[lanes];
+    const auto found = hn::Gt(hn::GatherIndex(i32, grid.ids(), key), hn::Set(i32, -1));
+    is_on_grid = hn::VecFromMask(i32, found);
+    uint32_t moved = bits_of(hn::AndNot(hn::RebindMask(LaneF(), found), mask));
+    if (moved == 0) return key;
+    alignas(64) int32_t lane_keys[lanes];
     alignas(64) float lane_scales[lanes];
     hn::Store(key, i32, lane_keys);
-    hn::Store(hn::VecFromMask(i32, hn::RebindMask(i32, mask)), i32, found);
     store(scales, lane_scales);
     const float* coordinates = T::bits == 2 ? odd_four_times : odd_twice;
-    for (int l = 0; l < lanes; ++l) {
-      const bool wanted = found[l] != 0;
-      found[l] = grid.id(static_cast<uint32_t>(lane_keys[l])) >= 0 ? -1 : 0;
-      if (!wanted || found[l]) continue;
+    for (; moved; moved &= moved - 1) {
+      const int l = std::countr_zero(moved);
       const int64_t first = g * T::group * width + at + l;
       lane_keys[l] = static_cast<int32_t>(nearest_neighbour<T::group, T::bits>(
           grid, static_cast<uint32_t>(lane_keys[l]), lane_scales[l], y + first, v + first, width,
           coordinates));
     }
-    is_on_grid = hn::Load(i32, found);
     return hn::Load(i32, lane_keys);
   }
 

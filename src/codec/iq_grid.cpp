@@ -16,7 +16,6 @@ Grid::Grid(std::span<const uint16_t> keys, int group, int bits, int levels, int 
       valid &= static_cast<int>(key >> (bits * i) & ((1u << bits) - 1)) < levels;
     if (valid) add_neighbours(key, group, bits, distances);
   }
-  lists_.resize(lists_.size() + 32);
 }
 
 void Grid::add_neighbours(uint32_t key, int group, int bits, int distances) {
@@ -43,7 +42,10 @@ void Grid::add_neighbours(uint32_t key, int group, int bits, int distances) {
     for (size_t id = 0; id < keys_.size(); ++id)
       if (distance[id] == d) lists_.push_back(keys_[id]);
   }
-  lists_[head] = static_cast<uint16_t>(lists_.size() - head - 1);
+  const size_t size = lists_.size() - head - 1;
+  lists_[head] = static_cast<uint16_t>(size);
+  const size_t padded = (size + list_step - 1) / list_step * list_step;
+  lists_.resize(head + 1 + padded, lists_[head + 1]);
 }
 
 const Grid& iq2xxs_grid() {

@@ -33,7 +33,11 @@ class Grid {
   // Id of a key on the grid, negative for other keys.
   int id(uint32_t key) const { return at_[key]; }
   uint16_t key(int id) const { return keys_[static_cast<size_t>(id)]; }
-  // Keys of the neighbours of a key that is not on the grid. Never empty. 32 more may be read.
+  // By key: id, negative for keys that are not on the grid.
+  const int32_t* ids() const { return at_.data(); }
+  // Lists of neighbours are followed by repeats of their first key, up to a multiple of this.
+  static constexpr size_t list_step = 16;
+  // Keys of the neighbours of a key that is not on the grid. Never empty.
   std::span<const uint16_t> neighbours(uint32_t key) const {
     const uint16_t* list = lists_.data() - at_[key];
     return {list + 1, list[0]};

@@ -7,6 +7,7 @@
 #define RECAST_CODEC_IQ_NEAREST_INL_H
 #endif
 
+#include <algorithm>
 #include <bit>
 #include <cfloat>
 
@@ -19,7 +20,16 @@ namespace recast::codec::HWY_NAMESPACE {
 
 // The neighbour of `key`, which is not on the grid, whose levels lie nearest to the `group` values
 // y with weights v, both `distance` floats apart. coordinates: those of the levels, repeated to 16.
+#if HWY_TARGET <= HWY_AVX2
+// Lane l becomes table[index[l]], of which the lowest 4 (AVX-512) or 3 bits (AVX2) count.
+HWY_INLINE VecF look_up(VecF table, VecI index) {
 #if HWY_TARGET <= HWY_AVX3
+  return VecF{_mm512_permutexvar_ps(index.raw, table.raw)};
+#else
+  return VecF{_mm256_permutevar8x32_ps(table.raw, index.raw)};
+#endif
+}
+
 template <int group, int bits>
 HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,
                                       const float* y, const float* v, int distance,
@@ -28,38 +38,37 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
   const LaneI i32;
   const auto list = grid.neighbours(key);
   const VecF levels = hn::Mul(set(scale), load(coordinates));
-  VecF errors[group];  // by level, repeated: a shuffle looks at the lowest 4 bits of an index
+  VecF errors[group];  // by level, repeated
   for (int i = 0; i < group; ++i) {
     const VecF t = hn::Sub(levels, set(y[i * distance]));
     errors[i] = hn::Mul(hn::Mul(set(v[i * distance]), t), t);
   }
-  const auto sums_of = [&](int first) HWY_ATTR {
-    const VecI keys = hn::PromoteTo(
-        i32, hn::LoadU(hn::Rebind<uint16_t, LaneI>(), list.data() + first));
-    VecF sum = VecF{_mm512_permutexvar_ps(keys.raw, errors[0].raw)};
-    for (int i = 1; i < group; ++i) {
-      const VecI shifted = VecI{_mm512_srli_epi32(keys.raw, bits * i)};
-      sum = hn::Add(sum, VecF{_mm512_permutexvar_ps(shifted.raw, errors[i].raw)});
-    }
-    return sum;
-  };
-  const int count = static_cast<int>(list.size());
-  const auto first_equal = [](VecF a, VecF b) HWY_ATTR {
-    return std::countr_zero(static_cast<uint32_t>(_mm512_cmpeq_ps_mask(a.raw, b.raw)) | 1u << 16);
-  };
+  // Each lane keeps its first least sum; repeats behind the list are never the first.
   VecF least = set(FLT_MAX);
-  int place = 0;
-  for (int first = 0; first < count; first += 16) {
-    const auto inside = hn::FirstN(f, static_cast<size_t>(count - first));
-    const VecF sum = hn::IfThenElse(inside, sums_of(first), set(FLT_MAX));
-    const VecF chunk = hn::MinOfLanes(f, sum);
-    if (first > 0 && hn::AllFalse(f, hn::Lt(sum, least))) continue;
-    const int lane = first_equal(sum, chunk);
-    if (lane == 16 || !(hn::GetLane(chunk) < FLT_MAX)) continue;  // not a number, or too large
-    least = chunk;
-    place = first + lane;
+  VecI place = hn::Iota(i32, 0), least_place = place;
+  for (size_t first = 0; first < list.size(); first += lanes) {
+    VecI keys = hn::PromoteTo(
+        i32, hn::LoadU(hn::Rebind<uint16_t, LaneI>(), list.data() + first));
+    VecF sum = look_up(errors[0], keys);
+    for (int i = 1; i < group; ++i) {
+      keys = hn::ShiftRight<bits>(keys);
+      sum = hn::Add(sum, look_up(errors[i], keys));
+    }
+    const MaskF better = hn::Lt(sum, least);
+    least = hn::IfThenElse(better, sum, least);
+    least_place = hn::IfThenElse(hn::RebindMask(i32, better), place, least_place);
+    place = hn::Add(place, hn::Set(i32, lanes));
   }
-  return list[static_cast<size_t>(place)];
+  const MaskF equal = hn::Eq(least, hn::MinOfLanes(f, least));
+  const int lane = std::countr_zero(bits_of(equal));
+  if (list.size() <= lanes) return list[static_cast<size_t>(lane)];
+  alignas(64) int32_t places[lanes];
+  hn::Store(least_place, i32, places);
+  int best = places[lane];
+  const auto earlier = hn::Lt(least_place, hn::Set(i32, best));
+  uint32_t ties = bits_of(hn::And(equal, hn::RebindMask(f, earlier)));
+  for (; ties; ties &= ties - 1) best = std::min(best, places[std::countr_zero(ties)]);
+  return list[static_cast<size_t>(best)];
 }
 #else
 template <int group, int bits>

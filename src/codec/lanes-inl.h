@@ -62,6 +62,13 @@ HWY_INLINE bool in_range(VecF v) {
   return hn::AllTrue(LaneF(), hn::Le(hn::Abs(v), set(4194303.0f)));
 }
 
+// Bit of each lane, lane 0 lowest.
+HWY_INLINE uint32_t bits_of(MaskF mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(LaneF(), mask, bytes);
+  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
+}
+
 HWY_INLINE VecF larger_magnitude(VecF first, VecF x) {
   return hn::IfThenElse(hn::Gt(hn::Abs(x), hn::Abs(first)), x, first);
 }

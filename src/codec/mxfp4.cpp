@@ -65,15 +65,12 @@ void encode_mxfp4(const float* x, std::byte* out, int64_t n) {
 }
 #else
 void encode_mxfp4(const float* x, std::byte* out, int64_t n) {
-  alignas(64) uint8_t codes[32];
   for (; n > 0; n -= 32, x += 32, out += sizeof(BlockMXFP4)) {
-    BlockMXFP4 block = {.e = exponent_of(largest_magnitude(x, 32))};
-    const float scale = scale_of(block.e);
-    nearest_fp4(x, scale, codes);
-    nearest_fp4(x + 16, scale, codes + 16);
-    for (int j = 0; j < 16; ++j)
-      block.qs[j] = static_cast<uint8_t>(codes[j] | codes[j + 16] << 4);
-    std::memcpy(out, &block, sizeof block);
+    // Straight into place: a block put together elsewhere would be read before it is written.
+    const uint8_t e = exponent_of(largest_magnitude(x, 32));
+    uint8_t* const bytes = reinterpret_cast<uint8_t*>(out);
+    bytes[0] = e;
+    write_fp4(x, 16, scale_of(e), bytes + offsetof(BlockMXFP4, qs));
   }
 }
 #endif

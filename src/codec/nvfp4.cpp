@@ -72,16 +72,28 @@ void encode_nvfp4(const float* x, std::byte* out, int64_t n) {
 }
 #else
 void encode_nvfp4(const float* x, std::byte* out, int64_t n) {
-  alignas(64) uint8_t codes[16];
+  const hn::Rebind<uint8_t, LaneF> u8;
   for (; n > 0; n -= 64, out += sizeof(BlockNVFP4)) {
-    BlockNVFP4 block;
+    uint8_t* const bytes = reinterpret_cast<uint8_t*>(out);
     for (int b = 0; b < 4; ++b, x += 16) {
-      block.scales[b] = ue4m3_code(largest_magnitude(x, 16) / 6);
-      nearest_fp4(x, 0.5f * ue4m3_value(block.scales[b]), codes);
-      for (int j = 0; j < 8; ++j)
-        block.qs[8 * b + j] = static_cast<uint8_t>(codes[j] | codes[j + 8] << 4);
+      const float largest = largest_magnitude(x, 16);
+      const uint8_t code = ue4m3_code(largest / 6);
+      const float scale = 0.5f * ue4m3_value(code);
+      const Fp4Bounds bounds = fp4_bounds(scale);
+      alignas(16) uint8_t codes[16];
+      for (int i = 0; i < 16; i += lanes)
+        hn::StoreU(hn::DemoteTo(u8, nearest_fp4(x + i, bounds)), u8, codes + i);
+      // Far above the largest scale the distances to several codes round to the same number.
+      if (largest > 1e6f)
+        for (int i = 0; i < 16; ++i)
+          codes[i] = static_cast<uint8_t>(scalar::nearest_fp4(x[i], scale));
+      uint64_t low, high;
+      std::memcpy(&low, codes, sizeof low);
+      std::memcpy(&high, codes + 8, sizeof high);
+      low |= high << 4;
+      bytes[b] = code;
+      std::memcpy(bytes + offsetof(BlockNVFP4, qs) + 8 * b, &low, sizeof low);
     }
-    std::memcpy(out, &block, sizeof block);
   }
 }
 #endif

@@ -82,6 +82,7 @@ inline void set_codes(const uint8_t* codes, BlockQ3_K& block) {
 // clang-format off
 #include "hwy/foreach_target.h"
 #include "codec/signed_k-inl.h"
+#include "codec/sweeps-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -96,46 +97,28 @@ void encode_q3_k(const float* x, const float* importance, std::byte* out, int64_
     scalar::encode_q3_k(x, out, n);
 }
 #else
-// Codes and block from the stored scales. search_code as in round_signed_block.
-template <class SearchCode>
+// Codes and block from the stored scales. search_codes as in round_signed_block.
+template <class SearchCodes>
 HWY_INLINE void finish_q3_k(const float* x, BlockQ3_K& block, std::byte* out,
-                            const SearchCode& search_code) {
+                            const SearchCodes& search_codes) {
   const float d = f32_from_f16(block.d);
   float scales[16];
   for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(scale_code(block, j) - 32);
   alignas(64) uint8_t codes[256];
-  round_signed_block(x, scales, 4, codes, search_code);
+  round_signed_block(x, scales, 4, codes, search_codes);
   set_codes(codes, block);
   std::memcpy(out, &block, sizeof block);
 }
 
-// Up to 4 blocks without importance.
+// Up to 16 blocks without importance.
 HWY_INLINE void encode_q3_k_plain(const float* x, std::byte* out, int64_t blocks) {
-  constexpr int together = 4;  // vectors
-  alignas(64) float values[together * 256] = {};
-  alignas(64) float scales[together * 16], small[together * 16];
-  alignas(64) int32_t codes[together * 256];
-  for (int64_t b = 0; b < blocks; ++b) side_by_side(x + 256 * b, 16, 16, values + 256 * b);
-  for (int first = 0; first < together * 16; first += together * lanes) {
-    int64_t at[together];
-    VecF scale[together];
-    MaskF is_small[together];
-    for (int k = 0; k < together; ++k) {
-      const int s = first + k * lanes;
-      at[k] = s / 16 * 256 + s % 16;
-    }
-    fit_signed_by_sweeps<16>(4, values, at, codes, scale, is_small);
-    for (int k = 0; k < together; ++k) {
-      store(scale[k], scales + first + k * lanes);
-      store(hn::IfThenElseZero(is_small[k], set(1)), small + first + k * lanes);
-    }
-  }
+  alignas(64) float scales[width * 16];
+  scales_by_sweeps<16>(4, x, static_cast<int>(blocks) * 16, scales);
   for (int64_t b = 0; b < blocks; ++b, x += 256, out += sizeof(BlockQ3_K)) {
     BlockQ3_K block = {};
     spread_scales(scales + 16 * b, block);
-    finish_q3_k(x, block, out, [&](int j, int i) {
-      const bool zero = small[16 * b + j] != 0;
-      return zero ? uint8_t{0} : static_cast<uint8_t>(codes[256 * b + 16 * i + j] + 4);
+    finish_q3_k(x, block, out, [x](int j, uint8_t* codes) {
+      scalar::fit_signed_by_sweeps(16, 4, x + 16 * j, codes);
     });
   }
 }
@@ -175,17 +158,16 @@ HWY_INLINE void encode_q3_k_group(const float* x, const float* importance, std::
     uint8_t codes[16];
     for (int j = 0; j < 16; ++j) codes[j] = signed_code(steps.inverse[b], scales[16 * b + j], 32);
     set_scale_codes(codes, block);
-    finish_q3_k(x, block, out, [&](int j, int i) {
-      return signed_code(found[b].inverse[j], x[16 * j + i], 4);
+    finish_q3_k(x, block, out, [&](int j, uint8_t* sub_codes) {
+      signed_codes(found[b].inverse[j], x + 16 * j, 4, sub_codes);
     });
   }
 }
 
 void encode_q3_k(const float* x, const float* importance, std::byte* out, int64_t n,
                  int64_t row) {
-  const int64_t step = importance ? width : 4;
-  for (int64_t i = 0; i < n; i += step * 256, out += step * sizeof(BlockQ3_K)) {
-    const int64_t blocks = std::min<int64_t>(step, (n - i) / 256);
+  for (int64_t i = 0; i < n; i += width * 256, out += width * sizeof(BlockQ3_K)) {
+    const int64_t blocks = std::min<int64_t>(width, (n - i) / 256);
     if (importance)
       encode_q3_k_group(x + i, importance, out, blocks, i, row);
     else

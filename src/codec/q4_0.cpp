@@ -31,8 +31,7 @@ struct BlockQ4_0 {
 static_assert(sizeof(BlockQ4_0) == 18);
 
 inline void set_codes(const uint8_t* codes, BlockQ4_0& block) {
-  for (int j = 0; j < 16; ++j)
-    block.qs[j] = static_cast<uint8_t>(codes[j] | codes[j + 16] << 4);
+  set_nibbles(codes, block.qs);
 }
 
 }  // namespace recast::codec

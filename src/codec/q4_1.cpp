@@ -33,8 +33,7 @@ struct BlockQ4_1 {
 static_assert(sizeof(BlockQ4_1) == 20);
 
 inline void set_codes(const uint8_t* codes, BlockQ4_1& block) {
-  for (int j = 0; j < 16; ++j)
-    block.qs[j] = static_cast<uint8_t>(codes[j] | codes[j + 16] << 4);
+  set_nibbles(codes, block.qs);
 }
 
 }  // namespace recast::codec

@@ -33,15 +33,8 @@ struct BlockQ5_0 {
 static_assert(sizeof(BlockQ5_0) == 22);
 
 inline void set_codes(const uint8_t* codes, BlockQ5_0& block) {
-  for (int j = 0; j < 16; ++j)
-    block.qs[j] = static_cast<uint8_t>((codes[j] & 15) | codes[j + 16] << 4);
-  for (int k = 0; k < 4; ++k) {
-    uint64_t eight;
-    std::memcpy(&eight, codes + 8 * k, sizeof eight);
-    // The product moves bit 0 of byte i to bit 56 + i.
-    eight = (eight >> 4 & 0x0101010101010101u) * 0x0102040810204080u;
-    block.qh[k] = static_cast<uint8_t>(eight >> 56);
-  }
+  set_nibbles(codes, block.qs);
+  set_fifth_bits(codes, block.qh);
 }
 
 }  // namespace recast::codec

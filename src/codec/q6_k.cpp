@@ -97,8 +97,8 @@ void encode_q6_k_block(const float* x, const float* importance, std::byte* out) 
     float scales[16];
     for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(block.scales[j]);
     alignas(64) uint8_t codes[256];
-    round_signed_block(x, scales, 32, codes, [&](int j, int i) {
-      return signed_code(found.inverse[j], x[16 * j + i], 32);
+    round_signed_block(x, scales, 32, codes, [&](int j, uint8_t* sub_codes) {
+      signed_codes(found.inverse[j], x + 16 * j, 32, sub_codes);
     });
     set_codes(codes, block);
   }

@@ -145,48 +145,67 @@ struct SignedFit {
 template <int n>
 HWY_INLINE VecF first_largest(const float* x, MaskF& small, bool& simple) {
   const LaneF f;
-  VecF largest = hn::Zero(f);
-  MaskF finite = hn::Eq(largest, largest);
+  VecF low = hn::Zero(f), high = low;
+  MaskF finite = hn::Eq(low, low);
   for (int i = 0; i < n; ++i) {
     const VecF value = load(x + i * width);
     finite = hn::And(finite, hn::Le(hn::Abs(value), set(3.0e38f)));
-    largest = larger_magnitude(largest, value);
+    low = hn::Min(value, low);  // a NaN, where it is not passed over, stays and is seen below
+    high = hn::Max(value, high);
+  }
+  const VecF opposite = hn::Neg(low);
+  const MaskF lower = hn::Gt(opposite, high);
+  VecF largest = hn::IfThenElse(lower, low, high);
+  if (!hn::AllTrue(f, hn::Or(lower, hn::Lt(opposite, high)))) {  // the first of equal magnitudes
+    largest = hn::Zero(f);
+    for (int i = 0; i < n; ++i) largest = larger_magnitude(largest, load(x + i * width));
   }
   simple = hn::AllTrue(f, finite);
   small = hn::Lt(hn::Abs(largest), set(1e-15f));
   return hn::IfThenElse(small, set(1), largest);
 }
 
-template <int n, bool exact>
-HWY_INLINE void sums_signed(const float* x, const float* w, VecF inverse, float half, VecF& lx,
-                            VecF& l2) {
-  lx = l2 = hn::Zero(LaneF());
+// The sums of `tries` inverse scales at once, since each addition waits for the one before.
+template <int n, bool exact, int tries>
+HWY_INLINE void sums_signed(const float* x, const float* w, const VecF (&inverse)[tries],
+                            float half, VecF (&lx)[tries], VecF (&l2)[tries]) {
+  for (int t = 0; t < tries; ++t) lx[t] = l2[t] = hn::Zero(LaneF());
   for (int i = 0; i < n; ++i) {
     const VecF value = load(x + i * width), weight = load(w + i * width);
-    const VecF l = code_of<exact>(hn::Mul(inverse, value), -half, half - 1);
-    lx = hn::Add(lx, hn::Mul(hn::Mul(weight, value), l));
-    l2 = hn::Add(l2, hn::Mul(hn::Mul(weight, l), l));
+    const VecF wx = hn::Mul(weight, value);
+    for (int t = 0; t < tries; ++t) {
+      const VecF l = code_of<exact>(hn::Mul(inverse[t], value), -half, half - 1);
+      lx[t] = hn::Add(lx[t], hn::Mul(wx, l));
+      l2[t] = hn::Add(l2[t], hn::Mul(hn::Mul(weight, l), l));
+    }
   }
 }
 
 template <int n, bool exact>
 HWY_INLINE SignedFit fit_signed_from(VecF largest, float half, const float* x, const float* w) {
+  constexpr int together = 3;
   const LaneF f;
   const VecF zero = hn::Zero(f);
-  VecF lx, l2;
-  SignedFit fit = {zero, hn::Div(set(-half), largest)};
-  sums_signed<n, exact>(x, w, fit.inverse, half, lx, l2);
-  fit.scale = hn::IfThenZeroElse(hn::Eq(l2, zero), hn::Div(lx, l2));
-  VecF best = hn::Mul(fit.scale, lx);
-  for (int t = -9; t <= 9; ++t) {
-    if (t == 0) continue;
-    const VecF inverse = hn::Div(set(-(half + 0.1f * static_cast<float>(t))), largest);
-    sums_signed<n, exact>(x, w, inverse, half, lx, l2);
-    const MaskF better = hn::And(hn::Gt(l2, zero), hn::Gt(hn::Mul(lx, lx), hn::Mul(best, l2)));
-    const VecF scale = hn::Div(lx, l2);
-    fit.scale = hn::IfThenElse(better, scale, fit.scale);
-    fit.inverse = hn::IfThenElse(better, inverse, fit.inverse);
-    best = hn::IfThenElse(better, hn::Mul(scale, lx), best);
+  VecF inverse[1] = {hn::Div(set(-half), largest)}, lx[1], l2[1];
+  sums_signed<n, exact>(x, w, inverse, half, lx, l2);
+  const VecF scale = hn::IfThenZeroElse(hn::Eq(l2[0], zero), hn::Div(lx[0], l2[0]));
+  SignedFit fit = {scale, inverse[0]};
+  VecF best = hn::Mul(scale, lx[0]);
+  for (int first = 0; first < 18; first += together) {
+    VecF tried[together], tried_lx[together], tried_l2[together];
+    for (int k = 0; k < together; ++k) {
+      const int t = first + k - (first + k < 9 ? 9 : 8);  // -9 ... -1, 1 ... 9
+      tried[k] = hn::Div(set(-(half + 0.1f * static_cast<float>(t))), largest);
+    }
+    sums_signed<n, exact>(x, w, tried, half, tried_lx, tried_l2);
+    for (int k = 0; k < together; ++k) {
+      const VecF qx = tried_lx[k], q2 = tried_l2[k];
+      const MaskF better = hn::And(hn::Gt(q2, zero), hn::Gt(hn::Mul(qx, qx), hn::Mul(best, q2)));
+      const VecF quotient = hn::Div(qx, q2);
+      fit.scale = hn::IfThenElse(better, quotient, fit.scale);
+      fit.inverse = hn::IfThenElse(better, tried[k], fit.inverse);
+      best = hn::IfThenElse(better, hn::Mul(quotient, qx), best);
+    }
   }
   return fit;
 }
@@ -238,46 +257,6 @@ HWY_INLINE MaskF change_code(int low, int high, VecF x, VecF w, int32_t* codes, 
   sums.lx = hn::IfThenElse(change, new_lx, sums.lx);
   sums.l2 = hn::IfThenElse(change, new_l2, sums.l2);
   return change;
-}
-
-// For `sets` vectors at once, since each waits long for its divisions. Codes stay without offset;
-// a lane below 1e-15 gets scale 0 and its mask.
-template <int n, int sets>
-HWY_INLINE void fit_signed_by_sweeps(int half, const float* x, const int64_t (&at)[sets],
-                                     int32_t* codes, VecF (&scale)[sets], MaskF (&small)[sets]) {
-  const LaneF f;
-  const LaneI i32;
-  SweepSums sums[sets];
-  for (int k = 0; k < sets; ++k) {
-    bool simple;
-    const VecF largest = first_largest<n>(x + at[k], small[k], simple);
-    const VecF inverse = hn::Div(set(static_cast<float>(-half)), largest);
-    sums[k].lx = sums[k].l2 = hn::Zero(f);
-    for (int i = 0; i < n; ++i) {
-      const VecF value = load(x + at[k] + i * width);
-      const VecF weight = hn::Mul(value, value);
-      const VecI code = clamped(rounded(hn::Mul(inverse, value)), -half, half - 1);
-      hn::StoreU(code, i32, codes + at[k] + i * width);
-      const VecF l = hn::ConvertTo(f, code);
-      sums[k].lx = hn::Add(sums[k].lx, hn::Mul(hn::Mul(weight, value), l));
-      sums[k].l2 = hn::Add(sums[k].l2, hn::Mul(hn::Mul(weight, l), l));
-    }
-  }
-  for (int sweep = 0; sweep < 5; ++sweep) {
-    MaskF changed = hn::Lt(hn::Zero(f), hn::Zero(f));
-    for (int i = 0; i < n; ++i)
-      for (int k = 0; k < sets; ++k) {
-        const VecF value = load(x + at[k] + i * width);
-        changed = hn::Or(changed, change_code<false>(-half, half - 1, value, hn::Mul(value, value),
-                                                     codes + at[k] + i * width, sums[k]));
-      }
-    if (hn::AllFalse(f, changed)) break;
-  }
-  for (int k = 0; k < sets; ++k) {
-    const VecF quotient = hn::Div(sums[k].lx, sums[k].l2);
-    scale[k] = hn::IfThenElseZero(hn::Gt(sums[k].l2, hn::Zero(f)), quotient);
-    scale[k] = hn::IfThenZeroElse(small[k], scale[k]);
-  }
 }
 
 // ---- positive scale ----------------------------------------------------------------------------

@@ -37,17 +37,22 @@ HWY_INLINE uint8_t signed_code(float inverse, float x, int half) {
       scalar::clamped(scalar::rounded(inverse * x), -half, half - 1) + half);
 }
 
-// Codes of a block at the scales that are stored. Where one is 0, search_code(j, i) is the code of
-// value i of sub-block j.
-template <class SearchCode>
+// The codes of the search, of 16 values.
+HWY_INLINE void signed_codes(float inverse, const float* x, int half, uint8_t* codes) {
+  for (int i = 0; i < 16; ++i) codes[i] = signed_code(inverse, x[i], half);
+}
+
+// Codes of a block at the scales that are stored. Where one is 0, search_codes(j, codes) writes the
+// 16 codes of sub-block j.
+template <class SearchCodes>
 HWY_INLINE void round_signed_block(const float* x, const float* scales, int half, uint8_t* codes,
-                                   const SearchCode& search_code) {
+                                   const SearchCodes& search_codes) {
   for (int j = 0; j < 16; ++j, x += 16, codes += 16) {
     if (scales[j] != 0) {
       // x + 0 differs from x in the sign of a zero only.
       divide_to_codes(x, 16, 0, scales[j], -half, half - 1, half, codes);
     } else {
-      for (int i = 0; i < 16; ++i) codes[i] = search_code(j, i);
+      search_codes(j, codes);
     }
   }
 }

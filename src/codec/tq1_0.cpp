@@ -34,14 +34,26 @@ struct DigitRun {
 };
 constexpr DigitRun digit_runs[] = {{0, 32, 5, 0}, {32, 16, 5, 160}, {48, 4, 4, 240}};
 
-inline void set_codes(const uint8_t* codes, BlockTQ1_0& block) {
-  for (const DigitRun& run : digit_runs)
-    for (int m = 0; m < run.bytes; ++m) {
-      int v = 0;
-      for (int n = 0; n < 5; ++n)
-        v = 3 * v + (n < run.digits ? codes[run.first_weight + m + n * run.bytes] : 0);
-      block.digits[run.first_byte + m] = static_cast<uint8_t>((256 * v + 242) / 243);
+// The bytes of one run; the loop over them is the inner one, so that compilers make vectors of it.
+template <int run>
+inline void set_digits(const uint8_t* codes, BlockTQ1_0& block) {
+  constexpr DigitRun r = digit_runs[run];
+  uint16_t numbers[r.bytes] = {};
+  for (int k = 0; k < 5; ++k)
+    for (int m = 0; m < r.bytes; ++m) {
+      const int digit = k < r.digits ? codes[r.first_weight + m + k * r.bytes] : 0;
+      numbers[m] = static_cast<uint16_t>(3 * numbers[m] + digit);
     }
+  for (int m = 0; m < r.bytes; ++m) {
+    const uint16_t fraction = static_cast<uint16_t>(256 * numbers[m] + 242);
+    block.digits[r.first_byte + m] = static_cast<uint8_t>(fraction / 243);
+  }
+}
+
+inline void set_codes(const uint8_t* codes, BlockTQ1_0& block) {
+  set_digits<0>(codes, block);
+  set_digits<1>(codes, block);
+  set_digits<2>(codes, block);
 }
 
 }  // namespace recast::codec

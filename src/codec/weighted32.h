@@ -31,3 +31,32 @@ void encode_weighted_32(const float* source, const float* importance, std::byte*
 }
 
 }  // namespace recast::codec::scalar
+
+namespace recast::codec {
+
+// 16 bytes of the lower 4 bits of 32 codes: code j in the low nibble of byte j, code j + 16 in the
+// high one.
+inline void set_nibbles(const uint8_t* codes, uint8_t* qs) {
+  for (int k = 0; k < 16; k += 8) {
+    uint64_t low, high;
+    std::memcpy(&low, codes + k, sizeof low);
+    std::memcpy(&high, codes + 16 + k, sizeof high);
+    low = (low & 0x0f0f0f0f0f0f0f0fu) | (high & 0x0f0f0f0f0f0f0f0fu) << 4;
+    std::memcpy(qs + k, &low, sizeof low);
+  }
+}
+
+// 4 bytes of the fifth bits of 32 codes, the first lowest.
+inline void set_fifth_bits(const uint8_t* codes, uint8_t* qh) {
+  uint32_t upper = 0;
+  for (int k = 0; k < 4; ++k) {
+    uint64_t eight;
+    std::memcpy(&eight, codes + 8 * k, sizeof eight);
+    // The product moves bit 0 of byte i to bit 56 + i.
+    eight = (eight >> 4 & 0x0101010101010101u) * 0x0102040810204080u;
+    upper |= static_cast<uint32_t>(eight >> 56) << (8 * k);
+  }
+  for (int k = 0; k < 4; ++k) qh[k] = static_cast<uint8_t>(upper >> (8 * k));
+}
+
+}  // namespace recast::codec
