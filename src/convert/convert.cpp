@@ -46,7 +46,7 @@ StoredPlan read_plan(const ConvertOptions& given) {
   const json::Value* path = source ? source->find("path") : nullptr;
   if (!options || !options->is_object() || !fingerprint || !fingerprint->as_string() || !path ||
       !path->as_string())
-    fail(codes::plan_stale, {.expected = "a plan that --plan stored", .file = given.apply});
+    fail(codes::not_a_plan, {.expected = "options, fingerprint and source", .file = given.apply});
   StoredPlan plan{.fingerprint = *fingerprint->as_string(), .tables = tables_of(document)};
   plan.options.source = *path->as_string();
   for (const auto& [name, value] : *options->as_object()) {
