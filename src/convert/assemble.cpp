@@ -287,10 +287,16 @@ void Assembler::set_types() {
     if (request_.makes_zeros() && !origin.sources.empty())
       tensor.value = zeros(tensor.shape(), type);
     else if (!same)
-      tensor.value = cast_weighted(tensor.value, type, importance_for(tensor, type),
-                                   cast_options(options_));
+      pack(i, type);
   }
   report_importance();
+}
+
+void Assembler::pack(size_t i, const Codec& type) {
+  Tensor& tensor = out().tensors[i];
+  ImportanceValues importance = importance_for(tensor, type);
+  if (type.kind == CodecKind::block) target_.packings.push_back({i, tensor.value, importance});
+  tensor.value = cast_weighted(tensor.value, type, std::move(importance), cast_options(options_));
 }
 
 void Assembler::name_target() {

@@ -14,11 +14,19 @@ struct Origin {
   enum class Kind { copied, converted, quantized } kind = Kind::copied;
 };
 
+// What a tensor of the target is packed from.
+struct Packing {
+  size_t tensor;                // index into the target's tensors
+  ValuePtr input;
+  ImportanceValues importance;  // may be null
+};
+
 // The whole target as a checkpoint in its own convention, every value lazy, nothing read but
 // headers; and what the report says of the way there.
 struct Target {
   Checkpoint checkpoint;
   std::vector<Origin> origins;            // one a tensor
+  std::vector<Packing> packings;
   bool raw_copy = false;                  // same format, nothing asked: the files as they are
   const Architecture* arch = nullptr;     // null: none was needed or known
   std::string arch_evidence;

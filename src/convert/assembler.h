@@ -47,6 +47,8 @@ class Assembler {
   void keep_names();
   // Chooses the stored type of every tensor and wraps it in a cast.
   void set_types();
+  // Tensor i in another type.
+  void pack(size_t i, const Codec& type);
   std::vector<const Codec*> gguf_types();
   // The tensor's row of the importance matrix where it decides about bytes; null: none. Throws
   // imatrix_needed.

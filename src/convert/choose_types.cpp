@@ -113,7 +113,6 @@ class Chooser {
       for (const Codec* codec : candidate_types(of.name, of.shape(), of.codec(),
                                                 importance_[m] != nullptr)) {
         TypeError error = type_error(sample, *codec, importance_[m], casts());
-        if (codec == &of.codec()) error.plain = error.weighted = 0;
         options_of_[m].push_back({error, bytes_in(of, *codec), {}});
       }
       progress_.advance(Stage::transform, of.bytes(), of.name);
@@ -185,16 +184,15 @@ class Chooser {
   // the chosen ones stay.
   bool holds(const std::vector<size_t>& chosen) {
     if (options_.max_rmse <= 0) return true;
-    std::atomic<bool> all = true;
-    parallel_for(static_cast<int64_t>(matrices_.size()), threads_, [&](int64_t i) {
-      const auto m = static_cast<size_t>(i);
+    bool all = true;
+    for (size_t m = 0; m < matrices_.size(); ++m) {
       TypeError& error = options_of_[m][chosen[m]].error;
       if (error.codec != &tensor(m).codec() && !error.whole) {
-        error = type_error(tensor(m).value, *error.codec, importance_[m], casts());
+        error = type_error(tensor(m).value, *error.codec, importance_[m], casts(), threads_);
         error.whole = true;
       }
-      if (too_lossy(error)) all = false;
-    });
+      all = all && !too_lossy(error);
+    }
     bound();
     return all;
   }

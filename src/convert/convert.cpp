@@ -8,6 +8,7 @@
 
 #include "convert/execute.h"
 #include "convert/folder_form.h"
+#include "convert/gain.h"
 #include "convert/manifest.h"
 #include "convert/memory_watch.h"
 #include "convert/options.h"
@@ -229,6 +230,12 @@ class Run {
     write_sums(output);
     result_.verification = verify(plan_, output);
     result_.notes = mended_blocks(plan_, execution);
+    result_.gain = measure_gain(plan_);
+    if (result_.gain.tensors > 0)
+      result_.notes.push_back(fmt::format(
+          "aggressive: relative RMSE {:.5f}, balanced would have {:.5f} ({:.1f} % less; by a sample)",
+          result_.gain.aggressive, result_.gain.balanced,
+          100 * (1 - result_.gain.aggressive / std::max(result_.gain.balanced, 1e-30))));
     for (const std::string& note : result_.notes) progress_.note(note);
     warn_of_losses(plan_, execution, warnings_, progress_);
     for (const auto& [name, file] : plan_.source->files) file->check_unchanged();

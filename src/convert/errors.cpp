@@ -7,7 +7,7 @@
 #include "base/parallel.h"
 #include "convert/carry.h"
 #include "convert/describe.h"
-#include "convert/difference.h"
+#include "quantize/difference.h"
 #include "convert/match.h"
 #include "convert/quantize_options.h"
 #include "convert/report.h"

@@ -281,6 +281,11 @@ void add_run(const Plan& plan, const RunResult& run, const std::vector<Finding>&
   json::Array list;
   for (const Finding& warning : warnings) list.push_back(error_document(warning));
   report.set("warnings", std::move(list));
+  if (run.gain.tensors > 0)
+    report.find("optimization")
+        ->set("gain", object({{"tensors", run.gain.tensors},
+                              {"balanced_rmse", run.gain.balanced},
+                              {"rmse", run.gain.aggressive}}));
   for (const std::string& note : run.notes) report.find("notes")->as_array()->emplace_back(note);
   if (run.resumed_steps > 0)
     report.find("notes")->as_array()->emplace_back(

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "convert/execute.h"
+#include "convert/gain.h"
 #include "convert/plan.h"
 #include "convert/verify.h"
 
@@ -22,6 +23,7 @@ struct RunResult {
   std::vector<Hash128> tensor_hashes;  // XXH3-128 of each tensor of the output, as it stands there
   int64_t resumed_steps = 0;
   std::vector<std::string> notes;
+  Gain gain;
 };
 void add_run(const Plan& plan, const RunResult& run, const std::vector<Finding>& warnings,
              Report& report);

@@ -11,7 +11,7 @@
 #include "arch/facts.h"
 #include "base/parallel.h"
 #include "codec/codecs.h"
-#include "convert/difference.h"
+#include "quantize/difference.h"
 #include "convert/pairs.h"
 
 namespace recast {

@@ -1,10 +1,9 @@
 #include "quantize/measure.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "codec/codecs.h"
+#include "quantize/difference.h"
 #include "quantize/file_types.h"
 #include "quantize/recipe.h"
 #include "tensor/weighted_cast.h"
@@ -27,24 +26,6 @@ int64_t matrices_of(const Shape& shape) {
   for (size_t axis = 0; axis + 2 < shape.size(); ++axis) n *= shape[axis];
   return n;
 }
-
-struct Sums {
-  double error = 0, size = 0, weighted_error = 0, weighted_size = 0;
-
-  void add(const float* a, const float* b, const float* importance, int64_t row) {
-    for (int64_t c = 0; c < row; ++c) {
-      if (!std::isfinite(a[c])) continue;
-      const double x = a[c], d = x - b[c], w = importance ? importance[c] : 1;
-      error += d * d;
-      size += x * x;
-      weighted_error += w * d * d;
-      weighted_size += w * x * x;
-    }
-  }
-  static double relative(double error, double size) {
-    return size > 0 ? std::sqrt(error / size) : error > 0 ? 1 : 0;
-  }
-};
 
 }  // namespace
 
@@ -87,32 +68,15 @@ ValuePtr sample_rows(const ValuePtr& value, int64_t most_weights) {
 }
 
 TypeError type_error(const ValuePtr& value, const Codec& codec, const ImportanceValues& importance,
-                     CastOptions options) {
-  if (&value->codec() == &codec) return {.codec = &codec};
+                     CastOptions options, int threads) {
   const ValuePtr packed = cast_weighted(value, codec, importance, options);
-  const Codec& own = value->codec();
-  const int64_t row = row_length(value->shape());
-  const int64_t matrix =
-      importance ? value->elements() / (static_cast<int64_t>(importance->size()) / row)
-                 : value->elements();
-  constexpr int64_t piece = 1 << 16;
-  const int64_t at_once = std::max({int64_t{1}, piece / row, value->good_read() / row}) * row;
-  std::vector<float> a(static_cast<size_t>(std::min(at_once, value->elements()))), b(a.size());
-  FloatCensus ignored;
-  Sums sums;
-  for (int64_t at = 0; at < value->elements(); at += at_once) {
-    const int64_t end = std::min(value->elements(), at + at_once);
-    own.decode(value->fetch(at, end, ignored).bytes().data(), a.data(), end - at);
-    codec.decode(packed->fetch(at, end, ignored).bytes().data(), b.data(), end - at);
-    for (int64_t r = at; r < end; r += row) {
-      const float* weights = importance ? importance->data() + r / matrix * row : nullptr;
-      sums.add(a.data() + (r - at), b.data() + (r - at), weights, row);
-    }
-  }
+  const Difference found = differences({{value, packed, importance}}, {.threads = threads}).front();
+  const double plain = found.relative_rmse().value_or(1);
+  const double size = importance ? found.weighted_size : found.size;
   return {.codec = &codec,
-          .weighted = Sums::relative(sums.weighted_error, sums.weighted_size),
-          .plain = Sums::relative(sums.error, sums.size),
-          .power = sums.weighted_size / static_cast<double>(std::max<int64_t>(1, value->elements()))};
+          .weighted = importance ? found.weighted_relative_rmse().value_or(1) : plain,
+          .plain = plain,
+          .power = size / static_cast<double>(std::max<int64_t>(1, value->elements()))};
 }
 
 }  // namespace recast

@@ -31,6 +31,6 @@ ValuePtr sample_rows(const ValuePtr& value, int64_t most_weights);
 // The error of storing `value` in `codec`, over all of its elements. Non-finite values count
 // nothing.
 TypeError type_error(const ValuePtr& value, const Codec& codec, const ImportanceValues& importance,
-                     CastOptions options);
+                     CastOptions options, int threads = 1);
 
 }  // namespace recast

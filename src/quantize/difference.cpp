@@ -1,4 +1,4 @@
-#include "convert/difference.h"
+#include "quantize/difference.h"
 
 #include <algorithm>
 #include <cmath>
