@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -107,6 +108,18 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 64, sizeof(BlockQ2_0), 64, {0}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  BlockQ2_0 block = {.d = fitted.d};
+  for (int i = 0; i < 64; ++i)
+    block.qs[i / 4] |= static_cast<uint8_t>((fitted.levels[i] + 1) << (i % 4 * 2));
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 64, .count = 1, .block_bytes = sizeof(BlockQ2_0), .set = LevelSet::whole,
+    .low = -1, .high = 2, .scale_low = 1, .scale_high = 1, .first = 0.75f, .last = 4, .tries = 40,
+    .pack = pack};
+
 }  // namespace
 
 constinit const Codec q2_0 = {
@@ -116,6 +129,7 @@ constinit const Codec q2_0 = {
     .block_bytes = sizeof(BlockQ2_0),
     .decode = scalar::decode_q2_0,
     .encode = encode,
+    .encode_best = best<q2_0, search>,
     .census = census,
 };
 

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/codec.h"
+
+// Effort::fast and Effort::aggressive of the block types. A type describes its blocks in one of the
+// structs below; fast<> and best<> make the functions of its Codec from the description.
+//
+// aggressive lowers the sum of importance * (x - decoded)^2 of each block: it looks for other
+// scales and codes than balanced, decodes both and stores the block whose error is less. These
+// errors are summed in f64 over decoded values, so that no rounding in a search can make a block
+// worse. The searches run one sub-block a lane in f32, every sum in the order of the values: the
+// same bytes on every CPU.
+namespace recast::codec {
+
+// What a search leaves of one block: x = d * scale * level, minus dmin * min where there are minima.
+struct FittedBlock {
+  uint16_t d, dmin;    // bits of f16
+  int16_t scales[16];  // one a sub-block
+  uint8_t mins[16];
+  int8_t levels[256];
+};
+
+// The values that a level can have: whole numbers, those of iq4.h, or -1 and 1.
+enum class LevelSet { whole, iq4, sign };
+
+// x = d * scale * level.
+struct ScaledType {
+  int sub, count;  // elements of a sub-block; sub-blocks of a block: 1, 8 or 16
+  uint64_t block_bytes;
+  LevelSet set;
+  int low, high;              // least and largest level
+  int scale_low, scale_high;  // of the whole scale of a sub-block; 1, 1 where there is none
+  // Scales tried put the value of largest magnitude at `tries` levels from `first` to `last`.
+  float first, last;
+  int tries;
+  void (*pack)(const FittedBlock&, std::byte*);
+
+  constexpr int64_t elements() const { return int64_t{sub} * count; }
+  constexpr int64_t together() const { return 16 / count; }
+};
+
+// Packs `blocks` blocks, at most together(), of values x that weigh w. Of a block without a value
+// and a weight nothing is written.
+void fit(const ScaledType& type, Effort effort, const float* x, const float* w, int64_t blocks,
+         std::byte* out);
+
+// x = d * scale * level - dmin * min, levels 0 ... top.
+struct AffineType {
+  int sub, count;
+  uint64_t block_bytes;
+  int top;
+  int scale_top;  // largest whole scale and minimum; 1 where there are none: dmin may be negative
+  // Ranges tried: each end moves in by -cut, 0, cut ..., `cuts` of them.
+  float cut;
+  int cuts, rounds;
+  void (*pack)(const FittedBlock&, std::byte*);
+
+  constexpr int64_t elements() const { return int64_t{sub} * count; }
+  constexpr int64_t together() const { return 16 / count; }
+};
+void fit(const AffineType& type, Effort effort, const float* x, const float* w, int64_t blocks,
+         std::byte* out);
+
+using Fit = void (*)(Effort, const float* x, const float* w, int64_t blocks, std::byte* out);
+
+// Codec::encode_best and Codec::encode_fast with the search of a type, `together` blocks at once.
+void encode_best(const Codec& codec, Fit fit, int64_t together, const float* source,
+                 const float* importance, std::byte* destination, int64_t rows, int64_t row);
+void encode_fast(int64_t elements, uint64_t block_bytes, Fit fit, int64_t together,
+                 const float* source, std::byte* destination, int64_t n);
+
+template <const auto& type>
+void fit_type(Effort effort, const float* x, const float* w, int64_t blocks, std::byte* out) {
+  fit(type, effort, x, w, blocks, out);
+}
+template <const Codec& codec, const auto& type>
+void best(const float* source, const float* importance, std::byte* destination, int64_t rows,
+          int64_t row) {
+  encode_best(codec, fit_type<type>, type.together(), source, importance, destination, rows, row);
+}
+template <const auto& type>
+void fast(const float* source, std::byte* destination, int64_t n) {
+  encode_fast(type.elements(), type.block_bytes, fit_type<type>, type.together(), source,
+              destination, n);
+}
+
+// ---- what searches share -----------------------------------------------------------------------
+
+// Up to 16 sub-blocks side by side: value i of sub-block s at [16 * i + s]. Values of a block are
+// divided by `unit` of its lanes, a power of two, so that the largest that has a weight is in
+// [1, 2); weights alike. unit is 0 in lanes of no block and of blocks without a value and a weight.
+struct LaneBlocks {
+  alignas(64) float x[16 * 256], w[16 * 256];
+  double unit[16];
+};
+void lay_side_by_side(const float* x, const float* w, int sub, int count, int64_t blocks,
+                      LaneBlocks& lanes);
+
+// The f16 `steps` away in magnitude, kept finite and on its side of 0.
+uint16_t near_f16(uint16_t half, int steps);
+
+}  // namespace recast::codec

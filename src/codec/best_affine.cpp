@@ -1,0 +1,354 @@
+// The search of best.h for x = d * scale * level - dmin * min.
+//
+// Every sub-block looks for the real scale and minimum that suit it best: several ranges, narrower
+// and wider than its values, are cut into levels and fitted by least squares, the best one again.
+// Then each candidate d, with the dmin that goes with it, is refined in turn: whole scales and
+// minima, levels, d and dmin by least squares. At last f16 neighbours of d and dmin are compared.
+#include <algorithm>
+#include <cmath>
+
+#include "codec/best.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/best_affine.cpp"
+// foreach_target.h has to come first.
+// clang-format off
+#include "hwy/foreach_target.h"
+#include "codec/best-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace recast::codec::HWY_NAMESPACE {
+
+// Over the values of each lane, levels being the nearest ones of scale * level - min: sums of
+// w * level, w * level^2, w * level * x, and the weighted squared error.
+struct AffineSums {
+  VecF l, l2, lx, error;
+};
+HWY_INLINE AffineSums sums_at(const AffineType& type, const float* x, const float* w, VecF inverse,
+                              VecF scale, VecF min) {
+  const VecF zero = hn::Zero(LaneF()), top = set(static_cast<float>(type.top));
+  AffineSums s = {zero, zero, zero, zero};
+  for (int i = 0; i < type.sub; ++i) {
+    const VecF value = load(x + i * width), weight = load(w + i * width);
+    const VecF l = clamped_whole(hn::Mul(hn::Add(value, min), inverse), zero, top);
+    const VecF wl = hn::Mul(weight, l);
+    const VecF e = hn::Sub(hn::Sub(hn::Mul(scale, l), min), value);
+    s.l = hn::Add(s.l, wl);
+    s.l2 = hn::Add(s.l2, hn::Mul(wl, l));
+    s.lx = hn::Add(s.lx, hn::Mul(wl, value));
+    s.error = hn::Add(s.error, hn::Mul(weight, hn::Mul(e, e)));
+  }
+  return s;
+}
+
+// What does not depend on levels. low and high count values with a weight only.
+struct AffineRange {
+  VecF low, high, w, x;  // w, x: sums of w and of w * x
+};
+HWY_INLINE AffineRange range_of(const AffineType& type, const float* x, const float* w) {
+  const VecF zero = hn::Zero(LaneF());
+  AffineRange r = {set(8), set(-8), zero, zero};
+  for (int i = 0; i < type.sub; ++i) {
+    const VecF value = load(x + i * width), weight = load(w + i * width);
+    const MaskF counts = hn::Gt(weight, zero);
+    r.low = hn::IfThenElse(counts, hn::Min(r.low, value), r.low);
+    r.high = hn::IfThenElse(counts, hn::Max(r.high, value), r.high);
+    r.w = hn::Add(r.w, weight);
+    r.x = hn::Add(r.x, hn::Mul(weight, value));
+  }
+  if (type.scale_top > 1) r.low = hn::Min(r.low, zero);  // minima are not negative
+  return r;
+}
+
+struct RealAffine {
+  VecF scale, min, gain;  // gain: by how much the squared error is less than without levels
+};
+
+// Least squares. Where minima cannot be negative and would be, 0.
+HWY_INLINE RealAffine solve(const AffineType& type, const AffineRange& r, const AffineSums& s) {
+  const VecF zero = hn::Zero(LaneF());
+  const VecF determinant = hn::Sub(hn::Mul(r.w, s.l2), hn::Mul(s.l, s.l));
+  const MaskF regular = hn::Gt(determinant, hn::Mul(set(1e-6f), hn::Mul(r.w, s.l2)));
+  const VecF inverse = hn::IfThenElseZero(regular, hn::Div(set(1), determinant));
+  VecF scale = hn::Mul(hn::Sub(hn::Mul(r.w, s.lx), hn::Mul(r.x, s.l)), inverse);
+  VecF min = hn::Mul(hn::Sub(hn::Mul(s.l, s.lx), hn::Mul(s.l2, r.x)), inverse);
+  if (type.scale_top > 1) {
+    const MaskF below = hn::Lt(min, zero);
+    scale = hn::IfThenElse(below, hn::Mul(s.lx, inverse_of(s.l2)), scale);
+    min = hn::IfThenElse(below, zero, min);
+  }
+  const VecF gain = hn::Sub(hn::Mul(scale, s.lx), hn::Mul(min, r.x));
+  return {scale, min, hn::IfThenElse(regular, gain, set(-1))};
+}
+
+// 16 sub-blocks and what was found for them.
+struct AffineLanes {
+  const LaneBlocks& in;
+  alignas(64) float scale[width], min[width];
+  alignas(64) float w[width], x[width], l[width], l2[width];  // sums
+};
+
+HWY_INLINE void find_affine(const AffineType& type, AffineLanes& lane) {
+  const VecF zero = hn::Zero(LaneF());
+  for (int at = 0; at < width; at += lanes) {
+    const float *x = lane.in.x + at, *w = lane.in.w + at;
+    const AffineRange r = range_of(type, x, w);
+    const VecF size = hn::Sub(r.high, r.low);
+    RealAffine best = {zero, hn::Neg(r.low), zero};
+    const auto take = [&](const RealAffine& tried) HWY_ATTR {
+      const MaskF better = hn::Gt(tried.gain, best.gain);
+      best.scale = hn::IfThenElse(better, tried.scale, best.scale);
+      best.min = hn::IfThenElse(better, tried.min, best.min);
+      best.gain = hn::IfThenElse(better, tried.gain, best.gain);
+    };
+    for (int t = 0; t < type.cuts * type.cuts; ++t) {
+      const float below = type.cut * static_cast<float>(t % type.cuts - 1);
+      const float above = type.cut * static_cast<float>(t / type.cuts - 1);
+      const VecF low = hn::Add(r.low, hn::Mul(set(below), size));
+      const VecF inverse = hn::Mul(set(static_cast<float>(type.top) / (1 - below - above)),
+                                   inverse_of(size));
+      take(solve(type, r, sums_at(type, x, w, inverse, zero, hn::Neg(low))));
+    }
+    for (int round = 0; round < 3; ++round)
+      take(solve(type, r, sums_at(type, x, w, inverse_of(best.scale), zero, best.min)));
+    const AffineSums s = sums_at(type, x, w, inverse_of(best.scale), zero, best.min);
+    store(best.scale, lane.scale + at);
+    store(best.min, lane.min + at);
+    store(r.w, lane.w + at);
+    store(r.x, lane.x + at);
+    store(s.l, lane.l + at);
+    store(s.l2, lane.l2 + at);
+  }
+}
+
+// One choice of d and dmin for each block (the same in its lanes) and of whole scales and minima,
+// with the sums of each lane.
+struct AffineChoice {
+  uint16_t d[width] = {}, dmin[width] = {};
+  int scales[width] = {}, mins[width] = {};
+  alignas(64) float l[width], l2[width], lx[width], error[width];
+
+  HWY_INLINE void take_lane(const AffineChoice& from, int s) {
+    d[s] = from.d[s];
+    dmin[s] = from.dmin[s];
+    scales[s] = from.scales[s];
+    mins[s] = from.mins[s];
+    l[s] = from.l[s];
+    l2[s] = from.l2[s];
+    lx[s] = from.lx[s];
+    error[s] = from.error[s];
+  }
+};
+
+// Real scales and minima of a choice.
+HWY_INLINE void reals_of(const LaneBlocks& in, const AffineChoice& choice, float* scale,
+                         float* min) {
+  for (int s = 0; s < width; ++s) {
+    scale[s] = step_of(choice.d[s], in.unit[s]) * static_cast<float>(choice.scales[s]);
+    min[s] = step_of(choice.dmin[s], in.unit[s]) * static_cast<float>(choice.mins[s]);
+  }
+}
+
+HWY_INLINE void evaluate(const AffineType& type, const LaneBlocks& in, AffineChoice& choice) {
+  alignas(64) float scale[width], min[width];
+  reals_of(in, choice, scale, min);
+  for (int at = 0; at < width; at += lanes) {
+    const VecF v = load(scale + at);
+    const AffineSums s = sums_at(type, in.x + at, in.w + at, inverse_of(v), v, load(min + at));
+    store(s.l, choice.l + at);
+    store(s.l2, choice.l2 + at);
+    store(s.lx, choice.lx + at);
+    store(s.error, choice.error + at);
+  }
+}
+
+HWY_INLINE void take_better_blocks(const AffineType& type, const AffineChoice& tried,
+                                   AffineChoice& best) {
+  for (int s = 0; s < width; s += type.count) {
+    float error = 0, least = 0;
+    for (int j = s; j < s + type.count; ++j) {
+      error += tried.error[j];
+      least += best.error[j];
+    }
+    if (!(error < least)) continue;
+    for (int j = s; j < s + type.count; ++j) best.take_lane(tried, j);
+  }
+}
+
+// Candidates of d and dmin for the block whose first lane is s.
+constexpr int affine_candidates = 3;
+HWY_INLINE void propose(const AffineType& type, const AffineLanes& lane, int s,
+                        AffineChoice* choices) {
+  float costs[width], mins[width], steps[affine_candidates], min_step;
+  for (int j = 0; j < type.count; ++j) {
+    const float slope = lane.w[s + j] > 0 ? lane.l[s + j] / lane.w[s + j] : 0.0f;
+    costs[j] = lane.l2[s + j] - lane.l[s + j] * slope;
+  }
+  propose_steps({lane.scale + s, costs, type.count, 0, type.scale_top}, affine_candidates, steps);
+  for (int c = 0; c < affine_candidates; ++c) {
+    AffineChoice& choice = choices[c];
+    const uint16_t d = half_of(steps[c], lane.in.unit[s]);
+    const float step = step_of(d, lane.in.unit[s]);
+    for (int j = 0; j < type.count; ++j) {
+      // A scale that is not quite right asks for another minimum.
+      const int scale = whole_scale(lane.scale[s + j], step, 0, type.scale_top);
+      const float off = step * static_cast<float>(scale) - lane.scale[s + j];
+      const float slope = lane.w[s + j] > 0 ? lane.l[s + j] / lane.w[s + j] : 0.0f;
+      mins[j] = std::max(lane.min[s + j] + slope * off, 0.0f);
+      choice.d[s + j] = d;
+      choice.scales[s + j] = scale;
+    }
+    propose_steps({mins, lane.w + s, type.count, 0, type.scale_top}, 1, &min_step);
+    const uint16_t dmin = half_of(min_step, lane.in.unit[s]);
+    for (int j = 0; j < type.count; ++j) {
+      choice.dmin[s + j] = dmin;
+      choice.mins[s + j] =
+          whole_scale(mins[j], step_of(dmin, lane.in.unit[s]), 0, type.scale_top);
+    }
+  }
+}
+
+// Whole scales and minima next to those of `choice`, one sub-block apart from the other.
+HWY_INLINE void refine_codes(const AffineType& type, const LaneBlocks& in, AffineChoice& choice) {
+  constexpr int moves[][2] = {{-1, -1}, {-1, 0}, {0, -1}, {0, 1}, {1, 0}, {1, 1}};
+  evaluate(type, in, choice);
+  const AffineChoice start = choice;
+  for (const auto& move : moves) {
+    AffineChoice tried = start;
+    for (int s = 0; s < width; ++s) {
+      tried.scales[s] = std::clamp(start.scales[s] + move[0], 0, type.scale_top);
+      tried.mins[s] = std::clamp(start.mins[s] + move[1], 0, type.scale_top);
+    }
+    evaluate(type, in, tried);
+    for (int s = 0; s < width; ++s)
+      if (tried.error[s] < choice.error[s]) choice.take_lane(tried, s);
+  }
+}
+
+// d and dmin by least squares under the levels, whole scales and minima of `choice`.
+HWY_INLINE void refit_steps(const AffineType& type, const AffineLanes& lane,
+                            AffineChoice& choice) {
+  for (int s = 0; s < width; s += type.count) {
+    double a = 0, b = 0, c = 0, u = 0, v = 0;  // a d - b dmin = u, b d - c dmin = v
+    for (int j = s; j < s + type.count; ++j) {
+      const double scale = choice.scales[j], min = choice.mins[j];
+      a += scale * scale * choice.l2[j];
+      b += scale * min * choice.l[j];
+      c += min * min * lane.w[j];
+      u += scale * choice.lx[j];
+      v += min * lane.x[j];
+    }
+    const double determinant = a * c - b * b;
+    if (!(a > 0)) continue;
+    const bool regular = determinant > 1e-9 * a * c;
+    const double d = regular ? (u * c - v * b) / determinant : u / a;
+    std::fill_n(choice.d + s, type.count, half_of(d, lane.in.unit[s]));
+    if (!regular) continue;
+    std::fill_n(choice.dmin + s, type.count,
+                half_of((u * b - v * a) / determinant, lane.in.unit[s]));
+  }
+}
+
+HWY_INLINE void search_steps(const AffineType& type, AffineLanes& lane, AffineChoice& best) {
+  AffineChoice choices[affine_candidates];
+  for (int s = 0; s < width; s += type.count) propose(type, lane, s, choices);
+  std::fill_n(best.error, width, 1e30f);
+  for (AffineChoice& choice : choices)
+    for (int round = 0; round < type.rounds; ++round) {
+      refine_codes(type, lane.in, choice);
+      take_better_blocks(type, choice, best);
+      refit_steps(type, lane, choice);
+    }
+}
+
+// Blocks of one scale and minimum: d and dmin are these.
+HWY_INLINE void round_steps(const AffineType& type, AffineLanes& lane, AffineChoice& best) {
+  for (int s = 0; s < width; ++s) {
+    best.d[s] = half_of(lane.scale[s], lane.in.unit[s]);
+    best.dmin[s] = half_of(lane.min[s], lane.in.unit[s]);
+    best.scales[s] = best.mins[s] = 1;
+  }
+  evaluate(type, lane.in, best);
+  AffineChoice choice = best;
+  for (int round = 0; round < type.rounds; ++round) {
+    refit_steps(type, lane, choice);
+    evaluate(type, lane.in, choice);
+    take_better_blocks(type, choice, best);
+  }
+}
+
+HWY_INLINE void try_neighbours(const AffineType& type, const LaneBlocks& in, AffineChoice& best) {
+  const AffineChoice start = best;
+  for (int move = 0; move < 9; ++move) {
+    if (move == 4) continue;
+    AffineChoice tried = start;
+    for (int s = 0; s < width; ++s) {
+      tried.d[s] = near_f16(start.d[s], move % 3 - 1);
+      tried.dmin[s] = near_f16(start.dmin[s], move / 3 - 1);
+    }
+    evaluate(type, in, tried);
+    take_better_blocks(type, tried, best);
+  }
+}
+
+HWY_INLINE void write_levels(const AffineType& type, const LaneBlocks& in,
+                             const AffineChoice& best, FittedBlock* out) {
+  const LaneI i32;
+  alignas(64) float scale[width], min[width];
+  reals_of(in, best, scale, min);
+  for (int s = 0; s < width; ++s) {
+    FittedBlock& block = out[s / type.count];
+    block.d = best.d[s];
+    block.dmin = best.dmin[s];
+    block.scales[s % type.count] = static_cast<int16_t>(best.scales[s]);
+    block.mins[s % type.count] = static_cast<uint8_t>(best.mins[s]);
+  }
+  alignas(64) int32_t levels[width];
+  for (int i = 0; i < type.sub; ++i) {
+    for (int at = 0; at < width; at += lanes) {
+      const VecF v = hn::Mul(hn::Add(load(in.x + i * width + at), load(min + at)),
+                             inverse_of(load(scale + at)));
+      const VecF l = clamped_whole(v, hn::Zero(LaneF()), set(static_cast<float>(type.top)));
+      hn::Store(hn::ConvertTo(i32, l), i32, levels + at);
+    }
+    for (int s = 0; s < width; ++s)
+      out[s / type.count].levels[s % type.count * type.sub + i] = static_cast<int8_t>(levels[s]);
+  }
+}
+
+void fit_affine(const AffineType& type, const LaneBlocks& in, FittedBlock* out) {
+  AffineLanes lane = {.in = in};
+  AffineChoice best;
+  find_affine(type, lane);
+  if (type.count == 1)
+    round_steps(type, lane, best);
+  else
+    search_steps(type, lane, best);
+  try_neighbours(type, in, best);
+  write_levels(type, in, best, out);
+}
+
+}  // namespace recast::codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recast::codec {
+
+namespace {
+HWY_EXPORT(fit_affine);
+}  // namespace
+
+void fit(const AffineType& type, Effort, const float* x, const float* w, int64_t blocks,
+         std::byte* out) {
+  LaneBlocks lanes;
+  lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
+  FittedBlock fitted[16];
+  const auto kernel = HWY_DYNAMIC_DISPATCH(fit_affine);
+  kernel(type, lanes, fitted);
+  for (int64_t b = 0; b < blocks; ++b, out += type.block_bytes)
+    if (lanes.unit[b * type.count] > 0) type.pack(fitted[b], out);
+}
+
+}  // namespace recast::codec
+#endif
