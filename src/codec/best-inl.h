@@ -31,6 +31,27 @@ HWY_INLINE VecF clamped_whole(VecF v, VecF low, VecF high) {
   return nearest_whole(hn::Min(hn::Max(v, low), high));
 }
 
+// Over n values of each lane, levels being the nearest of x * inverse: sums of w * x * level and
+// w * level^2, and the weighted squared error.
+struct LevelSums {
+  VecF lx, l2, error;
+};
+template <class Levels>
+HWY_INLINE LevelSums sums_at(const Levels& nearest, const float* x, const float* w, int n,
+                             VecF inverse, VecF scale) {
+  LevelSums s = {hn::Zero(LaneF()), hn::Zero(LaneF()), hn::Zero(LaneF())};
+  for (int i = 0; i < n; ++i) {
+    const VecF value = load(x + i * width), weight = load(w + i * width);
+    const VecF l = nearest(hn::Mul(inverse, value));
+    const VecF wl = hn::Mul(weight, l);
+    const VecF e = hn::Sub(hn::Mul(scale, l), value);
+    s.lx = hn::Add(s.lx, hn::Mul(wl, value));
+    s.l2 = hn::Add(s.l2, hn::Mul(wl, l));
+    s.error = hn::Add(s.error, hn::Mul(weight, hn::Mul(e, e)));
+  }
+  return s;
+}
+
 // The f16 next to a real number in units of `unit`, never infinite, and what it is in these units.
 HWY_INLINE uint16_t half_of(double real, double unit) {
   return near_f16(f16_from_f32(static_cast<float>(real * unit)), 0);

@@ -64,6 +64,20 @@ struct AffineType {
 void fit(const AffineType& type, Effort effort, const float* x, const float* w, int64_t blocks,
          std::byte* out);
 
+// x = scale * fp4_doubled[code], a sub-block's scale being value(0 ... last), rising.
+struct Fp4Type {
+  int sub, count;
+  uint64_t block_bytes;
+  int last;
+  float (*value)(uint8_t);
+  void (*pack)(const FittedBlock&, std::byte*);  // scales: those codes
+
+  constexpr int64_t elements() const { return int64_t{sub} * count; }
+  constexpr int64_t together() const { return 16 / count; }
+};
+void fit(const Fp4Type& type, Effort effort, const float* x, const float* w, int64_t blocks,
+         std::byte* out);
+
 using Fit = void (*)(Effort, const float* x, const float* w, int64_t blocks, std::byte* out);
 
 // Codec::encode_best and Codec::encode_fast with the search of a type, `together` blocks at once.

@@ -47,26 +47,6 @@ struct SignLevels {
   }
 };
 
-// Sums of w * x * level and w * level^2, and the weighted squared error.
-struct LevelSums {
-  VecF lx, l2, error;
-};
-template <class Levels>
-HWY_INLINE LevelSums sums_at(const Levels& nearest, const float* x, const float* w, int n,
-                             VecF inverse, VecF scale) {
-  LevelSums s = {hn::Zero(LaneF()), hn::Zero(LaneF()), hn::Zero(LaneF())};
-  for (int i = 0; i < n; ++i) {
-    const VecF value = load(x + i * width), weight = load(w + i * width);
-    const VecF l = nearest(hn::Mul(inverse, value));
-    const VecF wl = hn::Mul(weight, l);
-    const VecF e = hn::Sub(hn::Mul(scale, l), value);
-    s.lx = hn::Add(s.lx, hn::Mul(wl, value));
-    s.l2 = hn::Add(s.l2, hn::Mul(wl, l));
-    s.error = hn::Add(s.error, hn::Mul(weight, hn::Mul(e, e)));
-  }
-  return s;
-}
-
 // The value of largest magnitude that has a weight.
 HWY_INLINE VecF largest_weighted(const float* x, const float* w, int n) {
   VecF largest = hn::Zero(LaneF());
