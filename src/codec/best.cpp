@@ -57,9 +57,9 @@ void keep_better(const Codec& codec, const float* x, const float* w, int64_t blo
   }
 }
 
-double power_of_two_below(double value) { return std::ldexp(1.0, std::ilogb(value)); }
-
 }  // namespace
+
+double power_of_two_below(double value) { return std::ldexp(1.0, std::ilogb(value)); }
 
 void encode_best(const Codec& codec, Fit fit, int64_t together, const float* source,
                  const float* importance, std::byte* destination, int64_t rows, int64_t row) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "codec/iq_grid.h"
 #include "tensor/codec.h"
 
 // Effort::fast and Effort::aggressive of the block types. A type describes its blocks in one of the
@@ -78,6 +79,33 @@ struct Fp4Type {
 void fit(const Fp4Type& type, Effort effort, const float* x, const float* w, int64_t blocks,
          std::byte* out);
 
+// x = d * (2 * code + 1) * sign * coordinate of the level, blocks of 256; levels are kept as keys of
+// groups. See iq_grid.h.
+enum class GridSigns { none, free, even };  // even: the number of minus signs of 8 values
+struct FittedGrid {
+  uint16_t d;
+  uint8_t codes[16];            // of the scales of sub-blocks
+  uint16_t keys[64];            // one a group
+  uint8_t signs[32], down[32];  // of 8 values: bit i negates value i; whether the second table holds
+};
+struct GridType {
+  int sub, group, codes;  // elements of a sub-block, of a group, codes of a scale
+  uint64_t block_bytes;
+  GridSigns signs;
+  const iq::Grid& (*grid)();
+  const float* tables[2];  // coordinates of the levels, repeated to 16; the second may be null
+  bool table_of_group;     // else one table for a whole sub-block
+  // Scales tried put the largest magnitude at `tries` coordinates from `first` to `last`.
+  float first, last;
+  int tries;
+  void (*pack)(const FittedGrid&, std::byte*);
+
+  constexpr int64_t elements() const { return 256; }
+  constexpr int64_t together() const { return 1; }
+};
+void fit(const GridType& type, Effort effort, const float* x, const float* w, int64_t blocks,
+         std::byte* out);
+
 using Fit = void (*)(Effort, const float* x, const float* w, int64_t blocks, std::byte* out);
 
 // Codec::encode_best and Codec::encode_fast with the search of a type, `together` blocks at once.
@@ -110,6 +138,7 @@ struct LaneBlocks {
   alignas(64) float x[16 * 256], w[16 * 256];
   double unit[16];
 };
+double power_of_two_below(double value);
 void lay_side_by_side(const float* x, const float* w, int sub, int count, int64_t blocks,
                       LaneBlocks& lanes);
 

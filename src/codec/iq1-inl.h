@@ -134,13 +134,6 @@ HWY_INLINE MaskF within(int b, int low, int high) {
   return hn::AndNot(below, hn::FirstN(f, static_cast<size_t>(std::min(high + 1 - b, lanes))));
 }
 
-alignas(64) inline constexpr float shift_up_repeated[16] = {
-    -0.875f, 0.125f, 1.125f, 0, -0.875f, 0.125f, 1.125f, 0,
-    -0.875f, 0.125f, 1.125f, 0, -0.875f, 0.125f, 1.125f, 0};
-alignas(64) inline constexpr float shift_down_repeated[16] = {
-    -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0,
-    -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0};
-
 // scalar::settle_groups; down[g] names the table of group g.
 HWY_INLINE float settle_groups(const float* x, const float* w, int groups, const uint8_t* levels,
                                const bool* down, float scale, uint16_t* keys) {
@@ -151,7 +144,7 @@ HWY_INLINE float settle_groups(const float* x, const float* w, int groups, const
     for (int i = 0; i < 8; ++i) key |= static_cast<uint32_t>(levels[8 * g + i]) << (2 * i);
     if (grid.id(key) < 0) {
       key = nearest_neighbour<8, 2>(grid, key, scale, x + 8 * g, w + 8 * g, 1,
-                                    down[g] ? shift_down_repeated : shift_up_repeated);
+                                    down[g] ? iq::shift_down_repeated : iq::shift_up_repeated);
       moved = true;
     }
     keys[g] = static_cast<uint16_t>(key);

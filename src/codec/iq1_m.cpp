@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/iq1.h"
 #include "codec/nonfinite.h"
@@ -355,6 +356,28 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   }
 }
 
+void pack(const FittedGrid& fitted, std::byte* out) {
+  BlockIQ1_M block = {};
+  for (int h = 0; h < 32; ++h) {
+    const int id = iq::iq1s_grid().id(fitted.keys[h]);
+    block.ids[h] = static_cast<uint8_t>(id);
+    block.qh[h / 2] |= static_cast<uint8_t>((id >> 8 | fitted.down[h] << 3) << (h % 2 * 4));
+  }
+  for (int c = 0; c < 16; ++c)
+    block.scales[c / 4] =
+        static_cast<uint16_t>(block.scales[c / 4] | fitted.codes[c] << (c % 4 * 3));
+  for (int k = 0; k < 4; ++k)
+    block.scales[k] =
+        static_cast<uint16_t>(block.scales[k] | (fitted.d >> (4 * k) & 15) << 12);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr GridType search = {
+    .sub = 16, .group = 8, .codes = 8, .block_bytes = sizeof(BlockIQ1_M),
+    .signs = GridSigns::none, .grid = iq::iq1s_grid,
+    .tables = {iq::shift_up_repeated, iq::shift_down_repeated}, .table_of_group = true,
+    .first = 0.9f, .last = 3.5f, .tries = 12, .pack = pack};
+
 }  // namespace
 
 constinit const Codec iq1_m = {
@@ -365,6 +388,7 @@ constinit const Codec iq1_m = {
     .decode = scalar::decode_iq1_m,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_best = best<iq1_m, search>,
     .census = census,
 };
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/iq1.h"
 #include "codec/nonfinite.h"
@@ -289,6 +290,25 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 256, sizeof(BlockIQ1_S), 256, {0}, first_index, census);
 }
 
+void pack(const FittedGrid& fitted, std::byte* out) {
+  BlockIQ1_S block = {.d = fitted.d};
+  for (int h = 0; h < 32; ++h) {
+    const int id = iq::iq1s_grid().id(fitted.keys[h]);
+    block.ids[h] = static_cast<uint8_t>(id);
+    block.qh[h / 4] = static_cast<uint16_t>(block.qh[h / 4] | id >> 8 << (h % 4 * 3));
+  }
+  for (int b = 0; b < 8; ++b)
+    block.qh[b] =
+        static_cast<uint16_t>(block.qh[b] | fitted.codes[b] << 12 | fitted.down[4 * b] << 15);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr GridType search = {
+    .sub = 32, .group = 8, .codes = 8, .block_bytes = sizeof(BlockIQ1_S),
+    .signs = GridSigns::none, .grid = iq::iq1s_grid,
+    .tables = {iq::shift_up_repeated, iq::shift_down_repeated}, .table_of_group = false,
+    .first = 0.9f, .last = 3.5f, .tries = 12, .pack = pack};
+
 }  // namespace
 
 constinit const Codec iq1_s = {
@@ -298,6 +318,7 @@ constinit const Codec iq1_s = {
     .block_bytes = sizeof(BlockIQ1_S),
     .decode = scalar::decode_iq1_s,
     .encode_weighted = encode_weighted,
+    .encode_best = best<iq1_s, search>,
     .census = census,
 };
 

@@ -1,5 +1,4 @@
-// scalar::nearest of iq23.h, one candidate in each lane. Included once for each Highway target;
-// nothing is defined for the target without vectors.
+// scalar::nearest of iq23.h, one candidate in each lane. Included once for each Highway target.
 #if defined(RECAST_CODEC_IQ_NEAREST_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RECAST_CODEC_IQ_NEAREST_INL_H
 #undef RECAST_CODEC_IQ_NEAREST_INL_H
@@ -9,24 +8,23 @@
 
 #include <bit>
 #include <cfloat>
+#include <span>
 
 #include "codec/iq_grid.h"
 #include "codec/lanes-inl.h"
 
-#if HWY_TARGET != HWY_SCALAR
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
-// The neighbour of `key`, which is not on the grid, whose levels lie nearest to the `group` values
-// y with weights v, both `distance` floats apart. coordinates: those of the levels, repeated to 16.
+// The first of a list of keys whose levels lie nearest to the `group` values y with weights v, both
+// `distance` floats apart. coordinates: those of the levels, repeated to 16. Up to 15 keys behind the
+// list are read.
 #if HWY_TARGET <= HWY_AVX3
 template <int group, int bits>
-HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,
-                                      const float* y, const float* v, int distance,
-                                      const float* coordinates) {
+HWY_INLINE uint32_t nearest_of(std::span<const uint16_t> list, float scale, const float* y,
+                               const float* v, int distance, const float* coordinates) {
   const LaneF f;
   const LaneI i32;
-  const auto list = grid.neighbours(key);
   const VecF levels = hn::Mul(set(scale), load(coordinates));
   VecF errors[group];  // by level, repeated: a shuffle looks at the lowest 4 bits of an index
   for (int i = 0; i < group; ++i) {
@@ -63,9 +61,8 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
 }
 #else
 template <int group, int bits>
-HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,
-                                      const float* y, const float* v, int distance,
-                                      const float* coordinates) {
+HWY_INLINE uint32_t nearest_of(std::span<const uint16_t> list, float scale, const float* y,
+                               const float* v, int distance, const float* coordinates) {
   constexpr int levels = 1 << bits;
   float errors[group][levels];
   for (int i = 0; i < group; ++i)
@@ -73,7 +70,6 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
       const float t = scale * coordinates[l] - y[i * distance];
       errors[i][l] = v[i * distance] * t * t;
     }
-  const auto list = grid.neighbours(key);
   float least = FLT_MAX;
   uint32_t best = list[0];
   for (const uint32_t candidate : list) {
@@ -87,8 +83,15 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
 }
 #endif
 
+// Among the neighbours of `key`, which is not on the grid.
+template <int group, int bits>
+HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,
+                                      const float* y, const float* v, int distance,
+                                      const float* coordinates) {
+  return nearest_of<group, bits>(grid.neighbours(key), scale, y, v, distance, coordinates);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif  // HWY_TARGET != HWY_SCALAR
 
 #endif  // per target
