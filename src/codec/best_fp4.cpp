@@ -129,8 +129,7 @@ namespace {
 HWY_EXPORT(fit_fp4);
 }  // namespace
 
-void fit(const Fp4Type& type, Effort, const float* x, const float* w, int64_t blocks,
-         std::byte* out) {
+void fit(const Fp4Type& type, const float* x, const float* w, int64_t blocks, std::byte* out) {
   LaneBlocks lanes;
   lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
   FittedBlock fitted[16];

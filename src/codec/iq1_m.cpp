@@ -388,6 +388,7 @@ constinit const Codec iq1_m = {
     .decode = scalar::decode_iq1_m,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq1_m, search>,
     .census = census,
 };

@@ -318,6 +318,7 @@ constinit const Codec iq1_s = {
     .block_bytes = sizeof(BlockIQ1_S),
     .decode = scalar::decode_iq1_s,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq1_s, search>,
     .census = census,
 };

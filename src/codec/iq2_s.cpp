@@ -140,6 +140,7 @@ constinit const Codec iq2_s = {
     .decode = scalar::decode_iq2_s,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq2_s, search>,
     .census = census,
 };

@@ -123,6 +123,7 @@ constinit const Codec iq2_xs = {
     .block_bytes = sizeof(BlockIQ2_XS),
     .decode = scalar::decode_iq2_xs,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq2_xs, search>,
     .census = census,
 };

@@ -127,6 +127,7 @@ constinit const Codec iq2_xxs = {
     .block_bytes = sizeof(BlockIQ2_XXS),
     .decode = scalar::decode_iq2_xxs,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq2_xxs, search>,
     .census = census,
 };

@@ -156,6 +156,7 @@ constinit const Codec iq3_s = {
     .decode = scalar::decode_iq3_s,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq3_s, search>,
     .mended = mended,
     .census = census,

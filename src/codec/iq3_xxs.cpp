@@ -139,6 +139,7 @@ constinit const Codec iq3_xxs = {
     .decode = scalar::decode_iq3_xxs,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq3_xxs, search>,
     .census = census,
 };

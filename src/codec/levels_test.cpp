@@ -67,21 +67,22 @@ double total(const std::vector<double>& values) {
 }
 
 TEST(Levels, EveryBlockTypeHasAnAggressiveSearch) {
-  EXPECT_GE(block_types().size(), 27u);
+  EXPECT_GE(block_types().size(), 25u);
   for (const Codec* codec : block_types()) EXPECT_TRUE(codec->encode_best) << codec->name;
 }
 
 TEST(Levels, BestIsNeverWorseInAnyBlockAndBetterInAll) {
   const std::vector<float> importance = oracle::make_importance(row);
+  const float* const all_weights[] = {nullptr, importance.data()};
   for (const std::string_view distribution : oracle::distributions) {
     const std::vector<float> x = oracle::make_weights(distribution, 16 * row);
     for (const Codec* codec : block_types())
-      for (const float* weights : {static_cast<const float*>(nullptr), importance.data()}) {
+      for (const float* weights : all_weights) {
         const std::vector<double> before = errors(*codec, x, balanced(*codec, x, weights), weights);
         const std::vector<double> after = errors(*codec, x, best(*codec, x, weights), weights);
         for (size_t b = 0; b < before.size(); ++b)
           ASSERT_FALSE(after[b] > before[b])
-              << codec->name << " " << distribution << (weights ? " weighted" : "") << " block " << b;
+              << codec->name << " " << distribution << (weights ? " weighted " : " ") << b;
         if (distribution == "constant" || distribution == "tiny") continue;
         // Q1_0 has its optimum already where all columns count alike.
         const double share = codec == &q1_0 && !weights ? 1 : 0.99;
@@ -178,7 +179,7 @@ double least_error(const float* x, const float* w, int64_t n, const std::vector<
   double least = std::numeric_limits<double>::infinity();
   for (int half = 0; half < 0x10000; ++half) {
     const double d = f32_from_f16(static_cast<uint16_t>(half));
-    if (!(std::fabs(d) < 3 && std::fabs(d) > 1e-3)) continue;
+    if (!(std::fabs(d) < 8 && std::fabs(d) > 1e-3)) continue;
     double sum = 0;
     for (int64_t i = 0; i < n && sum < least; ++i) {
       const auto above = std::lower_bound(levels.begin(), levels.end(), x[i] / d);
@@ -214,9 +215,11 @@ TEST(Levels, OneScaleReachesTheLeastErrorThatThereIs) {
       {&iq4_nl, {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}}};
   std::vector<float> x = oracle::make_weights("laplace", row);
   for (float& value : x) value *= 16;
-  const std::vector<float> importance = oracle::make_importance(row);
+  std::vector<float> importance(row);
+  for (size_t i = 0; i < row; ++i) importance[i] = std::exp(std::sin(static_cast<float>(i * i)));
+  const float* const all_weights[] = {nullptr, importance.data()};
   for (const OneScale& type : types)
-    for (const float* weights : {static_cast<const float*>(nullptr), importance.data()}) {
+    for (const float* weights : all_weights) {
       const std::vector<double> found =
           errors(*type.codec, x, best(*type.codec, x, weights), weights);
       const int64_t n = type.codec->block_elements;
@@ -225,7 +228,7 @@ TEST(Levels, OneScaleReachesTheLeastErrorThatThereIs) {
       for (int64_t at = 0; at < row; at += n)
         least += least_error(x.data() + at, (weights ? weights : ones.data()) + at, n, type.levels);
       EXPECT_GE(total(found), least * (1 - 1e-6)) << type.codec->name;
-      EXPECT_LE(total(found), least * 1.001) << type.codec->name << (weights ? " weighted" : "");
+      EXPECT_LE(total(found), least * 1.002) << type.codec->name << (weights ? " weighted" : "");
     }
 }
 

@@ -139,6 +139,7 @@ constinit const Codec q2_k = {
     .decode = scalar::decode_q2_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<q2_k, search>,
     .census = census,
 };

@@ -212,6 +212,7 @@ constinit const Codec q4_1 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
     .encode_best = best<q4_1, search>,
     .census = census,
 };

@@ -139,6 +139,7 @@ constinit const Codec q4_k = {
     .decode = scalar::decode_q4_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<q4_k, search>,
     .census = census,
 };

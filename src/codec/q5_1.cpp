@@ -224,6 +224,7 @@ constinit const Codec q5_1 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
     .encode_best = best<q5_1, search>,
     .census = census,
 };

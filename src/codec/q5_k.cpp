@@ -147,6 +147,7 @@ constinit const Codec q5_k = {
     .decode = scalar::decode_q5_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<q5_k, search>,
     .census = census,
 };
