@@ -95,8 +95,8 @@ inline int whole_scale(float scale, float step, int low, int high) {
       std::lrint(std::clamp(v, static_cast<float>(low), static_cast<float>(high))));
 }
 
-// Real scales of `count` sub-blocks that are to become step * (low ... high), and what the square of
-// a deviation costs.
+// Real scales of `count` sub-blocks that are to become step * (low ... high), and what the square
+// of a deviation costs.
 struct RealScales {
   const float *scales, *costs;
   int count, low, high;
@@ -131,6 +131,19 @@ HWY_INLINE void propose_steps(const RealScales& real, int wanted, float* steps) 
     const int64_t best = std::min_element(cost, cost + tries) - cost;
     steps[k] = tried[best];
     cost[best] = 3e38f;
+  }
+}
+
+// Stores the levels of `count` sub-blocks a block: level_at(i, at) gives those of value i in the
+// vector from lane `at` on.
+template <class LevelAt>
+HWY_INLINE void store_levels(int sub, int count, const LevelAt& level_at, FittedBlock* out) {
+  alignas(64) int32_t levels[width];
+  for (int i = 0; i < sub; ++i) {
+    for (int at = 0; at < width; at += lanes)
+      hn::Store(hn::ConvertTo(LaneI(), level_at(i, at)), LaneI(), levels + at);
+    for (int s = 0; s < width; ++s)
+      out[s / count].levels[s % count * sub + i] = static_cast<int8_t>(levels[s]);
   }
 }
 

@@ -57,9 +57,9 @@ struct AffineType {
   uint64_t block_bytes;
   int top;
   int scale_top;  // largest whole scale and minimum; 1 where there are none: dmin may be negative
-  // Ranges tried: each end moves in by -cut, 0, cut ..., `cuts` of them.
+  // Ranges tried: each end moves in by -cut, 0, cut, 2 cut ..., `cuts` of them, at most 8.
   float cut;
-  int cuts, rounds;
+  int cuts, rounds;  // rounds: of the refinement
   void (*pack)(const FittedBlock&, std::byte*);
 
   constexpr int64_t elements() const { return int64_t{sub} * count; }
@@ -81,14 +81,14 @@ struct Fp4Type {
 };
 void fit(const Fp4Type& type, const float* x, const float* w, int64_t blocks, std::byte* out);
 
-// x = d * (2 * code + 1) * sign * coordinate of the level, blocks of 256; levels are kept as keys of
-// groups. See iq_grid.h.
+// x = d * (2 * code + 1) * sign * coordinate of the level, blocks of 256; levels are kept as keys
+// of groups. See iq_grid.h.
 enum class GridSigns { none, free, even };  // even: the number of minus signs of 8 values
 struct FittedGrid {
   uint16_t d;
   uint8_t codes[16];            // of the scales of sub-blocks
   uint16_t keys[64];            // one a group
-  uint8_t signs[32], down[32];  // of 8 values: bit i negates value i; whether the second table holds
+  uint8_t signs[32], down[32];  // of 8 values: bit i negates value i; 1 for the second table
 };
 struct GridType {
   int sub, group, codes;  // elements of a sub-block, of a group, codes of a scale
@@ -97,6 +97,7 @@ struct GridType {
   const iq::Grid& (*grid)();
   const float* tables[2];  // coordinates of the levels, repeated to 16; the second may be null
   bool table_of_group;     // else one table for a whole sub-block
+  bool whole_grid;         // search all of it at the end
   // Scales tried put the largest magnitude at `tries` coordinates from `first` to `last`.
   float first, last;
   int tries;
@@ -136,11 +137,25 @@ struct LaneBlocks {
   alignas(64) float x[16 * 256], w[16 * 256];
   double unit[16];
 };
-double power_of_two_below(double value);
 void lay_side_by_side(const float* x, const float* w, int sub, int count, int64_t blocks,
                       LaneBlocks& lanes);
 
+// fit() of a type whose kernel searches blocks side by side.
+template <class Type, class Kernel>
+void fit_side_by_side(const Type& type, Kernel kernel, const float* x, const float* w,
+                      int64_t blocks, std::byte* out) {
+  LaneBlocks lanes;
+  FittedBlock fitted[16];
+  lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
+  kernel(type, lanes, fitted);
+  for (int64_t b = 0; b < blocks; ++b, out += type.block_bytes)
+    if (lanes.unit[b * type.count] > 0) type.pack(fitted[b], out);
+}
+
 // The f16 `steps` away in magnitude, kept finite and on its side of 0.
 uint16_t near_f16(uint16_t half, int steps);
+
+// The largest one that is not above a positive value.
+double power_of_two_below(double value);
 
 }  // namespace recast::codec

@@ -89,6 +89,9 @@ struct AffineLanes {
   alignas(64) float w[width], x[width], l[width], l2[width];  // sums
 };
 
+// By how much the ends of a range move in. Far for values without much weight.
+constexpr float cuts[8] = {-1, 0, 1, 2, 4, 8, 12, 16};
+
 HWY_INLINE void find_affine(const AffineType& type, AffineLanes& lane) {
   const VecF zero = hn::Zero(LaneF());
   for (int at = 0; at < width; at += lanes) {
@@ -103,8 +106,7 @@ HWY_INLINE void find_affine(const AffineType& type, AffineLanes& lane) {
       best.gain = hn::IfThenElse(better, tried.gain, best.gain);
     };
     for (int t = 0; t < type.cuts * type.cuts; ++t) {
-      const float below = type.cut * static_cast<float>(t % type.cuts - 1);
-      const float above = type.cut * static_cast<float>(t / type.cuts - 1);
+      const float below = type.cut * cuts[t % type.cuts], above = type.cut * cuts[t / type.cuts];
       const VecF low = hn::Add(r.low, hn::Mul(set(below), size));
       const VecF inverse = hn::Mul(set(static_cast<float>(type.top) / (1 - below - above)),
                                    inverse_of(size));
@@ -122,8 +124,8 @@ HWY_INLINE void find_affine(const AffineType& type, AffineLanes& lane) {
   }
 }
 
-// One choice of d and dmin for each block (the same in all its lanes; `step` and `min_step` are their
-// values) and of a whole scale and minimum for each sub-block, with the sums of each lane.
+// One choice of d and dmin for each block (the same in all its lanes; `step` and `min_step` are
+// their values) and of a whole scale and minimum for each sub-block, with the sums of each lane.
 struct AffineChoice {
   uint16_t d[width] = {}, dmin[width] = {};
   alignas(64) float step[width] = {}, min_step[width] = {};
@@ -304,9 +306,8 @@ HWY_INLINE void try_neighbours(const AffineType& type, const LaneBlocks& in, Aff
   }
 }
 
-HWY_INLINE void write_levels(const AffineType& type, const LaneBlocks& in,
+HWY_INLINE void write_blocks(const AffineType& type, const LaneBlocks& in,
                              const AffineChoice& best, FittedBlock* out) {
-  const LaneI i32;
   for (int s = 0; s < width; ++s) {
     FittedBlock& block = out[s / type.count];
     block.d = best.d[s];
@@ -314,18 +315,13 @@ HWY_INLINE void write_levels(const AffineType& type, const LaneBlocks& in,
     block.scales[s % type.count] = static_cast<int16_t>(best.scales[s]);
     block.mins[s % type.count] = static_cast<uint8_t>(best.mins[s]);
   }
-  alignas(64) int32_t levels[width];
-  for (int i = 0; i < type.sub; ++i) {
-    for (int at = 0; at < width; at += lanes) {
-      const VecF scale = hn::Mul(load(best.step + at), load(best.scales + at));
-      const VecF min = hn::Mul(load(best.min_step + at), load(best.mins + at));
-      const VecF v = hn::Mul(hn::Add(load(in.x + i * width + at), min), inverse_of(scale));
-      const VecF l = clamped_whole(v, hn::Zero(LaneF()), set(static_cast<float>(type.top)));
-      hn::Store(hn::ConvertTo(i32, l), i32, levels + at);
-    }
-    for (int s = 0; s < width; ++s)
-      out[s / type.count].levels[s % type.count * type.sub + i] = static_cast<int8_t>(levels[s]);
-  }
+  const auto level_at = [&](int i, int at) HWY_ATTR {
+    const VecF scale = hn::Mul(load(best.step + at), load(best.scales + at));
+    const VecF min = hn::Mul(load(best.min_step + at), load(best.mins + at));
+    const VecF v = hn::Mul(hn::Add(load(in.x + i * width + at), min), inverse_of(scale));
+    return clamped_whole(v, hn::Zero(LaneF()), set(static_cast<float>(type.top)));
+  };
+  store_levels(type.sub, type.count, level_at, out);
 }
 
 void fit_affine(const AffineType& type, const LaneBlocks& in, FittedBlock* out) {
@@ -337,7 +333,7 @@ void fit_affine(const AffineType& type, const LaneBlocks& in, FittedBlock* out) 
   else
     search_steps(type, lane, best);
   try_neighbours(type, in, best);
-  write_levels(type, in, best, out);
+  write_blocks(type, in, best, out);
 }
 
 }  // namespace recast::codec::HWY_NAMESPACE
@@ -351,13 +347,7 @@ HWY_EXPORT(fit_affine);
 }  // namespace
 
 void fit(const AffineType& type, const float* x, const float* w, int64_t blocks, std::byte* out) {
-  LaneBlocks lanes;
-  lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
-  FittedBlock fitted[16];
-  const auto kernel = HWY_DYNAMIC_DISPATCH(fit_affine);
-  kernel(type, lanes, fitted);
-  for (int64_t b = 0; b < blocks; ++b, out += type.block_bytes)
-    if (lanes.unit[b * type.count] > 0) type.pack(fitted[b], out);
+  fit_side_by_side(type, HWY_DYNAMIC_DISPATCH(fit_affine), x, w, blocks, out);
 }
 
 }  // namespace recast::codec

@@ -103,20 +103,14 @@ void fit_fp4(const Fp4Type& type, const LaneBlocks& in, FittedBlock* out) {
       searching |= lane.code[s] >= 0;
     }
   }
-  const LaneI i32;
   for (int s = 0; s < width; ++s) {
     lane.scale[s] = scale_of(s, lane.best[s]);
     out[s / type.count].scales[s % type.count] = static_cast<int16_t>(lane.best[s]);
   }
-  alignas(64) int32_t levels[width];
-  for (int i = 0; i < type.sub; ++i) {
-    for (int at = 0; at < width; at += lanes) {
-      const VecF v = hn::Mul(load(in.x + i * width + at), inverse_of(load(lane.scale + at)));
-      hn::Store(hn::ConvertTo(i32, Fp4Levels()(v)), i32, levels + at);
-    }
-    for (int s = 0; s < width; ++s)
-      out[s / type.count].levels[s % type.count * type.sub + i] = static_cast<int8_t>(levels[s]);
-  }
+  const auto level_at = [&](int i, int at) HWY_ATTR {
+    return Fp4Levels()(hn::Mul(load(in.x + i * width + at), inverse_of(load(lane.scale + at))));
+  };
+  store_levels(type.sub, type.count, level_at, out);
 }
 
 }  // namespace recast::codec::HWY_NAMESPACE
@@ -130,13 +124,7 @@ HWY_EXPORT(fit_fp4);
 }  // namespace
 
 void fit(const Fp4Type& type, const float* x, const float* w, int64_t blocks, std::byte* out) {
-  LaneBlocks lanes;
-  lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
-  FittedBlock fitted[16];
-  const auto kernel = HWY_DYNAMIC_DISPATCH(fit_fp4);
-  kernel(type, lanes, fitted);
-  for (int64_t b = 0; b < blocks; ++b, out += type.block_bytes)
-    if (lanes.unit[b * type.count] > 0) type.pack(fitted[b], out);
+  fit_side_by_side(type, HWY_DYNAMIC_DISPATCH(fit_fp4), x, w, blocks, out);
 }
 
 }  // namespace recast::codec

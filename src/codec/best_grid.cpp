@@ -1,9 +1,10 @@
 // The search of best.h for levels on a grid: IQ1, IQ2, IQ3.
 //
-// Every sub-block looks for the real scale that suits it best, by several tries. Each candidate d is
-// judged by what the codes next to the real scales lose; the best few are refined in turn: codes of
-// the scales, levels, d by least squares. Groups off the grid take a neighbour; at the end the whole
-// grid is searched for them. One block at a time, in plain arithmetic but for the grid.
+// Every sub-block looks for the real scale that suits it best, by several tries. Each candidate d
+// is judged by what the codes next to the real scales lose; the best few are refined in turn: codes
+// of the scales, levels, d by least squares. Groups off the grid take a neighbour; at the end the
+// whole grid is searched for them where that gains something. One block at a time, in plain
+// arithmetic but for the grid.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -24,8 +25,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
-// Levels of one sub-block under one scale: sums of w * y * c and w * c^2 over coordinates c, and the
-// weighted squared error.
+// Levels of one sub-block under one scale: sums of w * y * c and w * c^2 over coordinates c, and
+// the weighted squared error.
 struct GridFit {
   float scale = 0, lx = 0, l2 = 0, error = 3e38f;
   uint16_t keys[8] = {};
@@ -216,20 +217,17 @@ GridChoice search_block(const GridType& type, const float* x, const float* w, do
     GridChoice choice = {.d = half_of(step, unit)};
     for (int j = 0; j < 256 / type.sub; ++j)
       choice.codes[j] = code_of(type, found[j].scale, step_of(choice.d, unit));
-    for (int round = 0; round < 2; ++round) {
-      fit_codes(search, x, w, unit, 1, choice);
+    for (const int reach : {1, 0}) {
+      fit_codes(search, x, w, unit, reach, choice);
       if (choice.error < best.error) best = choice;
       refit_step(type, unit, choice);
     }
   }
-  search.whole_grid = true;
+  search.whole_grid = type.whole_grid;
   GridChoice choice = best;
-  for (int round = 0; round < 2; ++round) {
-    refit_step(type, unit, choice);
-    fit_codes(search, x, w, unit, 0, choice);
-    if (choice.error < best.error) best = choice;
-  }
-  return best;
+  refit_step(type, unit, choice);
+  fit_codes(search, x, w, unit, 0, choice);
+  return choice.error < best.error ? choice : best;
 }
 
 // Effort::fast: the largest value lies in the middle of where the search would put it.

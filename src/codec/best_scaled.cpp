@@ -1,9 +1,9 @@
 // The searches of best.h for x = d * scale * level.
 //
-// aggressive: every sub-block looks for the real scale that suits it best: it tries many, rounds to
-// levels, fits the scale by least squares and rounds again. Where sub-blocks share d, each candidate
-// d is judged by what the whole scales next to the real ones lose; the best few are refined in turn:
-// whole scales, levels, d by least squares. At last f16 neighbours of d are compared.
+// Every sub-block looks for the real scale that suits it best: it tries many, rounds to levels and
+// fits the scale by least squares. Where sub-blocks share d, each candidate d is judged by what the
+// whole scales next to the real ones lose; the best few are refined in turn: whole scales, levels,
+// d by least squares. At last f16 neighbours of d are compared.
 #include <algorithm>
 #include <cmath>
 
@@ -86,8 +86,8 @@ HWY_INLINE void find_scales(const ScaledType& type, const Levels& nearest, Scale
   }
 }
 
-// One choice of d for each block (the same in all its lanes; `step` is its value) and of a whole scale
-// for each sub-block, with the sums of each lane.
+// One choice of d for each block (the same in all its lanes; `step` is its value) and of a whole
+// scale for each sub-block, with the sums of each lane.
 struct Choice {
   uint16_t d[width] = {};
   alignas(64) float step[width] = {};
@@ -224,22 +224,15 @@ HWY_INLINE void try_neighbours(const ScaledType& type, const Levels& nearest, co
 template <class Levels>
 HWY_INLINE void write_levels(const ScaledType& type, const Levels& nearest, const LaneBlocks& in,
                              const Choice& best, FittedBlock* out) {
-  const LaneI i32;
-  alignas(64) float scale[width];
   for (int s = 0; s < width; ++s) {
     out[s / type.count].d = best.d[s];
     out[s / type.count].scales[s % type.count] = static_cast<int16_t>(best.scales[s]);
-    scale[s] = best.step[s] * best.scales[s];
   }
-  alignas(64) int32_t levels[width];
-  for (int i = 0; i < type.sub; ++i) {
-    for (int at = 0; at < width; at += lanes) {
-      const VecF v = hn::Mul(inverse_of(load(scale + at)), load(in.x + i * width + at));
-      hn::Store(hn::ConvertTo(i32, nearest(v)), i32, levels + at);
-    }
-    for (int s = 0; s < width; ++s)
-      out[s / type.count].levels[s % type.count * type.sub + i] = static_cast<int8_t>(levels[s]);
-  }
+  const auto level_at = [&](int i, int at) HWY_ATTR {
+    const VecF scale = hn::Mul(load(best.step + at), load(best.scales + at));
+    return nearest(hn::Mul(inverse_of(scale), load(in.x + i * width + at)));
+  };
+  store_levels(type.sub, type.count, level_at, out);
 }
 
 template <class Levels>
@@ -274,13 +267,7 @@ HWY_EXPORT(fit_scaled);
 }  // namespace
 
 void fit(const ScaledType& type, const float* x, const float* w, int64_t blocks, std::byte* out) {
-  LaneBlocks lanes;
-  lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
-  FittedBlock fitted[16];
-  const auto kernel = HWY_DYNAMIC_DISPATCH(fit_scaled);
-  kernel(type, lanes, fitted);
-  for (int64_t b = 0; b < blocks; ++b, out += type.block_bytes)
-    if (lanes.unit[b * type.count] > 0) type.pack(fitted[b], out);
+  fit_side_by_side(type, HWY_DYNAMIC_DISPATCH(fit_scaled), x, w, blocks, out);
 }
 
 }  // namespace recast::codec

@@ -114,9 +114,10 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 constexpr GridType search = {
     .sub = 32, .group = 8, .codes = 16, .block_bytes = sizeof(BlockIQ2_XXS),
-    .signs = GridSigns::even, .grid = iq::iq2xxs_grid, .tables = {iq::iq2_coordinates, nullptr},
-    .table_of_group = false, .first = 3.5f, .last = 8, .tries = 10,
-    .pack = iq::pack<IQ2_XXS>};
+    .signs = GridSigns::even, .grid = iq::iq2xxs_grid,
+    .tables = {iq::iq2_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 3.5f, .last = 8, .tries = 10, .pack = iq::pack<IQ2_XXS>};
 
 }  // namespace
 

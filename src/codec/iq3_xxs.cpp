@@ -125,9 +125,10 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 constexpr GridType search = {
     .sub = 32, .group = 4, .codes = 16, .block_bytes = sizeof(BlockIQ3_XXS),
-    .signs = GridSigns::even, .grid = iq::iq3xxs_grid, .tables = {iq::iq3xxs_coordinates, nullptr},
-    .table_of_group = false, .first = 11, .last = 20, .tries = 12,
-    .pack = iq::pack<IQ3_XXS>};
+    .signs = GridSigns::even, .grid = iq::iq3xxs_grid,
+    .tables = {iq::iq3xxs_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 11, .last = 20, .tries = 12, .pack = iq::pack<IQ3_XXS>};
 
 }  // namespace
 

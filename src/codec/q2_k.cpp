@@ -125,9 +125,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr AffineType search = {
-    .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ2_K), .top = 3, .scale_top = 15,
-    .cut = 0.08f, .cuts = 4, .rounds = 3,
-    .pack = pack};
+    .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ2_K), .top = 3,
+    .scale_top = 15, .cut = 0.04f, .cuts = 6, .rounds = 3, .pack = pack};
 
 }  // namespace
 

@@ -125,9 +125,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr AffineType search = {
-    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ4_K), .top = 15, .scale_top = 63,
-    .cut = 0.02f, .cuts = 4, .rounds = 2,
-    .pack = pack};
+    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ4_K), .top = 15,
+    .scale_top = 63, .cut = 0.02f, .cuts = 8, .rounds = 2, .pack = pack};
 
 }  // namespace
 

@@ -133,9 +133,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr AffineType search = {
-    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ5_K), .top = 31, .scale_top = 63,
-    .cut = 0.01f, .cuts = 4, .rounds = 2,
-    .pack = pack};
+    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ5_K), .top = 31,
+    .scale_top = 63, .cut = 0.02f, .cuts = 8, .rounds = 2, .pack = pack};
 
 }  // namespace
 
