@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
+#include <random>
+#include <string_view>
 #include <vector>
 
-#include "../../test/oracle/weights.h"
 #include "codec/codecs.h"
 #include "tensor/each_target.h"
 #include "tensor/float16.h"
@@ -18,6 +18,51 @@ namespace {
 constexpr int64_t row = 1024;
 
 using Bytes = std::vector<std::byte>;
+
+constexpr std::string_view distributions[] = {"gauss", "laplace", "uniform", "tiny", "constant"};
+
+// n values: Gaussian with a scale a row and outliers; Laplace; uniform; from subnormals to the
+// largest; runs of 32 that are zero, constant, of two values, or zero but for some.
+std::vector<float> make_weights(std::string_view distribution, int64_t n) {
+  std::mt19937_64 random(distribution.size());
+  std::normal_distribution<float> gauss;
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  std::vector<float> x(static_cast<size_t>(n));
+  float of_row = 1, of_run = 0;
+  int exponent = 0, kind = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (i % row == 0) of_row = std::exp2(4 * uniform(random) - 6);
+    if (i % 32 == 0) {
+      of_run = uniform(random);
+      kind = static_cast<int>(random() % 4);
+      exponent = kind == 0 ? 127 : -100 - static_cast<int>(random() % 50);
+    }
+    const float u = uniform(random);
+    if (distribution == "gauss") x[i] = gauss(random) * of_row * (random() % 997 ? 1.0f : 20.0f);
+    if (distribution == "laplace") x[i] = std::copysign(std::log1p(-std::fabs(u)), u);
+    if (distribution == "uniform") x[i] = u;
+    if (distribution == "tiny") x[i] = std::ldexp(u, exponent);
+    if (distribution != "constant") continue;
+    const float values[] = {0, of_run, std::copysign(of_run, u), u > 0.9f ? of_run : -0.0f};
+    x[i] = values[kind];
+  }
+  return x;
+}
+
+// Importance of the columns of a row: 256 of a log-normal, 256 with zeros here and there, 256 with
+// runs of zeros, 256 from 1e-6 to 1e6.
+std::vector<float> make_importance() {
+  std::mt19937_64 random(7);
+  std::normal_distribution<float> gauss;
+  std::vector<float> importance(row);
+  for (size_t i = 0; i < row; ++i) {
+    importance[i] = std::exp(gauss(random));
+    if (i / 256 == 1 && random() % 10 < 3) importance[i] = 0;
+    if (i / 256 == 2 && i / 16 % 5 < 2) importance[i] = 0;
+    if (i / 256 == 3) importance[i] = std::pow(10.0f, static_cast<float>(random() % 13) - 6);
+  }
+  return importance;
+}
 
 std::vector<const Codec*> block_types() {
   std::vector<const Codec*> types;
@@ -72,10 +117,10 @@ TEST(Levels, EveryBlockTypeHasAnAggressiveSearch) {
 }
 
 TEST(Levels, BestIsNeverWorseInAnyBlockAndBetterInAll) {
-  const std::vector<float> importance = oracle::make_importance(row);
+  const std::vector<float> importance = make_importance();
   const float* const all_weights[] = {nullptr, importance.data()};
-  for (const std::string_view distribution : oracle::distributions) {
-    const std::vector<float> x = oracle::make_weights(distribution, 16 * row);
+  for (const std::string_view distribution : distributions) {
+    const std::vector<float> x = make_weights(distribution, 16 * row);
     for (const Codec* codec : block_types())
       for (const float* weights : all_weights) {
         const std::vector<double> before = errors(*codec, x, balanced(*codec, x, weights), weights);
@@ -92,12 +137,12 @@ TEST(Levels, BestIsNeverWorseInAnyBlockAndBetterInAll) {
 }
 
 TEST(Levels, BestIsTheSameOnEveryTargetAndForEverySplit) {
-  std::vector<float> x = oracle::make_weights("gauss", 5 * row);
-  const std::vector<float> tiny = oracle::make_weights("tiny", 2 * row);
-  const std::vector<float> constant = oracle::make_weights("constant", 2 * row);
+  std::vector<float> x = make_weights("gauss", 5 * row);
+  const std::vector<float> tiny = make_weights("tiny", 2 * row);
+  const std::vector<float> constant = make_weights("constant", 2 * row);
   x.insert(x.end(), tiny.begin(), tiny.end());
   x.insert(x.end(), constant.begin(), constant.end());
-  const std::vector<float> importance = oracle::make_importance(row);
+  const std::vector<float> importance = make_importance();
   for (const Codec* codec : block_types()) {
     const Bytes expected = best(*codec, x, importance.data());
     each_target([&](const char* target) {
@@ -122,7 +167,7 @@ TEST(Levels, BestIsTheSameOnEveryTargetAndForEverySplit) {
 
 TEST(Levels, FastStaysWithinAFactorOfBalanced) {
   for (const std::string_view distribution : {"gauss", "laplace", "uniform"}) {
-    const std::vector<float> x = oracle::make_weights(distribution, 16 * row);
+    const std::vector<float> x = make_weights(distribution, 16 * row);
     for (const Codec* codec : block_types()) {
       if (!codec->encode_fast) continue;
       Bytes bytes(codec->bytes(static_cast<int64_t>(x.size())));
@@ -213,8 +258,7 @@ TEST(Levels, OneScaleReachesTheLeastErrorThatThereIs) {
       {&tq1_0, whole_levels(-1, 1)},
       {&tq2_0, whole_levels(-1, 1)},
       {&iq4_nl, {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}}};
-  std::vector<float> x = oracle::make_weights("laplace", row);
-  for (float& value : x) value *= 16;
+  std::vector<float> x = make_weights("laplace", row);
   std::vector<float> importance(row);
   for (size_t i = 0; i < row; ++i) importance[i] = std::exp(std::sin(static_cast<float>(i * i)));
   const float* const all_weights[] = {nullptr, importance.data()};
