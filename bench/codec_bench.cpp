@@ -132,7 +132,7 @@ struct Bench {
                           row_length);
       };
     };
-    if (codec.encode_fast)
+    if (codec.encode_fast && codec.encode_fast != codec.encode)
       line(
           codec.name, "fast", 4 + stored,
           [&] { codec.encode_fast(weights.data(), packed.data(), n); }, nullptr);
