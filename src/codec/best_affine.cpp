@@ -42,9 +42,10 @@ HWY_INLINE AffineSums sums_at(const AffineType& type, const float* x, const floa
   return s;
 }
 
-// What does not depend on levels. low and high count values with a weight only.
+// What does not depend on levels.
 struct AffineRange {
-  VecF low, high, w, x;  // w, x: sums of w and of w * x
+  VecF low, high;  // of values with a weight
+  VecF w, x;       // sums of w and of w * x
 };
 HWY_INLINE AffineRange range_of(const AffineType& type, const float* x, const float* w) {
   const VecF zero = hn::Zero(LaneF());
@@ -149,8 +150,7 @@ struct AffineChoice {
                               &C::error})
       std::copy_n(from.*member + first, count, this->*member + first);
   }
-  // Takes scales, minima and sums of the lanes that have less error there, under the same d and
-  // dmin.
+  // Takes scales, minima and sums of the lanes that have less error there, d and dmin being equal.
   HWY_INLINE void take_better_lanes(const AffineChoice& from) {
     using C = AffineChoice;
     for (int at = 0; at < width; at += lanes) {
@@ -166,8 +166,7 @@ HWY_INLINE void evaluate(const AffineType& type, const LaneBlocks& in, AffineCho
   for (int at = 0; at < width; at += lanes) {
     const VecF scale = hn::Mul(load(choice.step + at), load(choice.scales + at));
     const VecF min = hn::Mul(load(choice.min_step + at), load(choice.mins + at));
-    const AffineSums s =
-        sums_at(type, in.x + at, in.w + at, inverse_of(scale), scale, min);
+    const AffineSums s = sums_at(type, in.x + at, in.w + at, inverse_of(scale), scale, min);
     store(s.l, choice.l + at);
     store(s.l2, choice.l2 + at);
     store(s.lx, choice.lx + at);

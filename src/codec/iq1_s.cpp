@@ -308,7 +308,7 @@ constexpr GridType search = {
     .signs = GridSigns::none, .grid = iq::iq1s_grid,
     .tables = {iq::shift_up_repeated, iq::shift_down_repeated},
     .table_of_group = false, .whole_grid = false,
-    .first = 0.9f, .last = 3.5f, .tries = 12, .pack = pack};
+    .first = 0.9f, .last = 3.5f, .tries = 7, .pack = pack};
 
 }  // namespace
 
