@@ -117,7 +117,7 @@ constexpr GridType search = {
     .signs = GridSigns::even, .grid = iq::iq2xxs_grid,
     .tables = {iq::iq2_coordinates, nullptr},
     .table_of_group = false, .whole_grid = true,
-    .first = 3.5f, .last = 8, .tries = 10, .pack = iq::pack<IQ2_XXS>};
+    .first = 3.5f, .last = 8, .tries = 7, .pack = iq::pack<IQ2_XXS>};
 
 }  // namespace
 

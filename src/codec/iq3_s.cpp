@@ -145,7 +145,7 @@ constexpr GridType search = {
     .signs = GridSigns::free, .grid = iq::iq3s_grid,
     .tables = {iq::iq3s_coordinates, nullptr},
     .table_of_group = false, .whole_grid = true,
-    .first = 11, .last = 20, .tries = 12, .pack = iq::pack<IQ3_S>};
+    .first = 11, .last = 20, .tries = 7, .pack = iq::pack<IQ3_S>};
 
 }  // namespace
 

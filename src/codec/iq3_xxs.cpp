@@ -128,7 +128,7 @@ constexpr GridType search = {
     .signs = GridSigns::even, .grid = iq::iq3xxs_grid,
     .tables = {iq::iq3xxs_coordinates, nullptr},
     .table_of_group = false, .whole_grid = true,
-    .first = 11, .last = 20, .tries = 12, .pack = iq::pack<IQ3_XXS>};
+    .first = 11, .last = 20, .tries = 7, .pack = iq::pack<IQ3_XXS>};
 
 }  // namespace
 
