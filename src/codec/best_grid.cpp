@@ -226,7 +226,7 @@ GridChoice search_block(const GridType& type, const float* x, const float* w, do
   search.whole_grid = type.whole_grid;
   GridChoice choice = best;
   refit_step(type, unit, choice);
-  fit_codes(search, x, w, unit, 0, choice);
+  fit_codes(search, x, w, unit, 1, choice);
   return choice.error < best.error ? choice : best;
 }
 
