@@ -26,4 +26,7 @@ inline int nearest_fp4(float x, float scale) {
 }
 
 }  // namespace scalar
+
+// The code of a value of fp4_doubled.
+inline int fp4_code(int level) { return scalar::nearest_fp4(static_cast<float>(level), 1); }
 }  // namespace recast::codec

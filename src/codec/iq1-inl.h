@@ -119,6 +119,13 @@ alignas(64) inline constexpr float shift_down_repeated[16] = {
     -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0,
     -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0};
 
+// Lanes b, b + 1 ... that lie in low ... high.
+HWY_INLINE MaskF within(int b, int low, int high) {
+  const LaneF f;
+  const auto below = hn::FirstN(f, static_cast<size_t>(std::clamp(low - b, 0, lanes)));
+  return hn::AndNot(below, hn::FirstN(f, static_cast<size_t>(std::min(high + 1 - b, lanes))));
+}
+
 // scalar::settle_groups; down[g] names the table of group g.
 HWY_INLINE float settle_groups(const float* x, const float* w, int groups, const uint8_t* levels,
                                const bool* down, float scale, uint16_t* keys) {
@@ -129,7 +136,7 @@ HWY_INLINE float settle_groups(const float* x, const float* w, int groups, const
     for (int i = 0; i < 8; ++i) key |= static_cast<uint32_t>(levels[8 * g + i]) << (2 * i);
     if (grid.id(key) < 0) {
       key = nearest_neighbour<8, 2>(grid, key, scale, x + 8 * g, w + 8 * g, 1,
-                                    down[g] ? shift_down_repeated : shift_up_repeated);
+                                    down[g] ? iq::shift_down_repeated : iq::shift_up_repeated);
       moved = true;
     }
     keys[g] = static_cast<uint16_t>(key);

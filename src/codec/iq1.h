@@ -14,6 +14,13 @@ namespace recast::codec::iq {
 
 inline constexpr float shift_up[4] = {-0.875f, 0.125f, 1.125f, 0};  // P
 inline constexpr float shift_down[4] = {-1.125f, -0.125f, 0.875f, 0};  // Q
+// The same four times.
+alignas(64) inline constexpr float shift_up_repeated[16] = {
+    -0.875f, 0.125f, 1.125f, 0, -0.875f, 0.125f, 1.125f, 0,
+    -0.875f, 0.125f, 1.125f, 0, -0.875f, 0.125f, 1.125f, 0};
+alignas(64) inline constexpr float shift_down_repeated[16] = {
+    -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0,
+    -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0};
 
 namespace scalar {
 

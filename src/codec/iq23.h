@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/iq_grid.h"
 #include "codec/search.h"
 #include "tensor/float16.h"
@@ -224,6 +225,27 @@ void store(const Levels& levels, std::byte* out) {
   T::set(levels, codes, block);
   std::memcpy(out, &block, sizeof block);
 }
+
+// Packs what the search of best.h leaves.
+template <class T>
+void pack(const FittedGrid& fitted, std::byte* out) {
+  Levels levels;
+  std::copy_n(fitted.keys, 64, levels.keys);
+  for (int k = 0; k < 32; ++k)
+    levels.signs[k] = static_cast<uint8_t>(fitted.signs[k] & (T::parity ? 127 : 255));
+  typename T::Block block = {};
+  block.d = fitted.d;
+  T::set(levels, fitted.codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+// Coordinates of the levels as they are decoded, the lowest at 1, repeated.
+inline constexpr float iq2_coordinates[16] = {1, 3.125f, 5.375f, 0, 1, 3.125f, 5.375f, 0,
+                                              1, 3.125f, 5.375f, 0, 1, 3.125f, 5.375f, 0};
+inline constexpr float iq3xxs_coordinates[16] = {1, 3, 5, 7, 9, 11, 13, 15.5f,
+                                                 1, 3, 5, 7, 9, 11, 13, 15.5f};
+inline constexpr float iq3s_coordinates[16] = {1, 3, 5, 7, 9, 11, 13, 15,
+                                               1, 3, 5, 7, 9, 11, 13, 15};
 
 namespace scalar {
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/iq23.h"
 #include "codec/nonfinite.h"
@@ -107,6 +108,13 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 256, sizeof(BlockIQ2_XS), 256, {0}, first_index, census);
 }
 
+constexpr GridType search = {
+    .sub = 16, .group = 8, .codes = 16, .block_bytes = sizeof(BlockIQ2_XS),
+    .signs = GridSigns::even, .grid = iq::iq2xs_grid,
+    .tables = {iq::iq2_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 3.5f, .last = 8, .tries = 7, .pack = iq::pack<IQ2_XS>};
+
 }  // namespace
 
 constinit const Codec iq2_xs = {
@@ -116,6 +124,8 @@ constinit const Codec iq2_xs = {
     .block_bytes = sizeof(BlockIQ2_XS),
     .decode = scalar::decode_iq2_xs,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<iq2_xs, search>,
     .census = census,
 };
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/iq23.h"
 #include "codec/nonfinite.h"
@@ -122,6 +123,13 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 256, sizeof(BlockIQ3_XXS), 256, {0}, first_index, census);
 }
 
+constexpr GridType search = {
+    .sub = 32, .group = 4, .codes = 16, .block_bytes = sizeof(BlockIQ3_XXS),
+    .signs = GridSigns::even, .grid = iq::iq3xxs_grid,
+    .tables = {iq::iq3xxs_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 11, .last = 20, .tries = 7, .pack = iq::pack<IQ3_XXS>};
+
 }  // namespace
 
 constinit const Codec iq3_xxs = {
@@ -132,6 +140,8 @@ constinit const Codec iq3_xxs = {
     .decode = scalar::decode_iq3_xxs,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<iq3_xxs, search>,
     .census = census,
 };
 

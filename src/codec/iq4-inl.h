@@ -9,7 +9,6 @@
 #include "codec/iq4.h"
 #include "codec/lanes-inl.h"
 
-#if HWY_TARGET != HWY_SCALAR
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
@@ -51,6 +50,7 @@ struct NearestLevel {
 };
 #endif
 
+#if HWY_TARGET != HWY_SCALAR
 // The scale of 32 values in each lane, 0 below 1e-15.
 HWY_INLINE VecF fit_iq4(const NearestLevel& nearest, const float* x, const float* w) {
   const LaneF f;
@@ -103,8 +103,9 @@ HWY_INLINE void set_iq4_codes(const float* x, float scale, uint8_t* bytes) {
   }
 }
 
+#endif  // HWY_TARGET != HWY_SCALAR
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif  // HWY_TARGET != HWY_SCALAR
 
 #endif  // per target

@@ -62,4 +62,12 @@ inline void set_iq4_codes(const float* x, float scale, uint8_t* bytes) {
 }
 
 }  // namespace scalar
+
+// The same for 32 values of iq4_levels.
+inline void set_iq4_levels(const int8_t* levels, uint8_t* bytes) {
+  const auto code = [](int8_t level) { return scalar::nearest_iq4(level); };
+  for (int j = 0; j < 16; ++j)
+    bytes[j] = static_cast<uint8_t>(code(levels[j]) | code(levels[j + 16]) << 4);
+}
+
 }  // namespace recast::codec

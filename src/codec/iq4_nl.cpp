@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/iq4.h"
 #include "codec/nonfinite.h"
@@ -162,6 +163,17 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 32, sizeof(BlockIQ4_NL), 32, {0}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  BlockIQ4_NL block = {.d = fitted.d};
+  set_iq4_levels(fitted.levels, block.qs);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockIQ4_NL), .set = LevelSet::iq4,
+    .low = -127, .high = 113, .scale_low = 1, .scale_high = 1,
+    .first = 90, .last = 150, .tries = 30, .wide = 24, .close = 12, .pack = pack};
+
 }  // namespace
 
 constinit const Codec iq4_nl = {
@@ -172,6 +184,8 @@ constinit const Codec iq4_nl = {
     .decode = scalar::decode_iq4_nl,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<iq4_nl, search>,
     .census = census,
 };
 

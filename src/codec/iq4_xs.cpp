@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/iq4.h"
 #include "codec/nonfinite.h"
@@ -31,6 +32,11 @@ struct BlockIQ4_XS {
 };
 static_assert(sizeof(BlockIQ4_XS) == 136);
 
+inline void set_scale(int b, int scale, BlockIQ4_XS& block) {
+  block.scales_l[b / 2] |= static_cast<uint8_t>(((scale + 32) & 15) << (b % 2 * 4));
+  block.scales_h = static_cast<uint16_t>(block.scales_h | (scale + 32) >> 4 << (2 * b));
+}
+
 // Stores 8 scales as codes of one step, the largest as -32. Writes back what each scale is now,
 // with the step that was not yet rounded to f16.
 inline void set_scales(float* scales, BlockIQ4_XS& block) {
@@ -43,8 +49,7 @@ inline void set_scales(float* scales, BlockIQ4_XS& block) {
   for (int b = 0; b < 8; ++b) {
     const int code = scalar::clamped(scalar::rounded(inverse * scales[b]), -32, 31);
     scales[b] = d * static_cast<float>(code);
-    block.scales_l[b / 2] |= static_cast<uint8_t>(((code + 32) & 15) << (b % 2 * 4));
-    block.scales_h = static_cast<uint16_t>(block.scales_h | (code + 32) >> 4 << (2 * b));
+    set_scale(b, code, block);
   }
 }
 
@@ -195,6 +200,20 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 256, sizeof(BlockIQ4_XS), 256, {0}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  BlockIQ4_XS block = {.d = fitted.d};
+  for (int b = 0; b < 8; ++b) {
+    set_scale(b, fitted.scales[b], block);
+    set_iq4_levels(fitted.levels + 32 * b, block.qs + 16 * b);
+  }
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 32, .count = 8, .block_bytes = sizeof(BlockIQ4_XS), .set = LevelSet::iq4,
+    .low = -127, .high = 113, .scale_low = -32, .scale_high = 31,
+    .first = 90, .last = 140, .tries = 12, .wide = 24, .close = 4, .pack = pack};
+
 }  // namespace
 
 constinit const Codec iq4_xs = {
@@ -205,6 +224,8 @@ constinit const Codec iq4_xs = {
     .decode = scalar::decode_iq4_xs,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<iq4_xs, search>,
     .census = census,
 };
 

@@ -32,6 +32,8 @@ class Grid {
 
   // Id of a key on the grid, negative for other keys.
   int id(uint32_t key) const { return at_[key]; }
+  // All keys, a multiple of 16.
+  std::span<const uint16_t> keys() const { return keys_; }
   uint16_t key(int id) const { return keys_[static_cast<size_t>(id)]; }
   // By key: id, negative for keys that are not on the grid.
   const int32_t* ids() const { return at_.data(); }

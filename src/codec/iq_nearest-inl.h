@@ -1,5 +1,4 @@
-// scalar::nearest of iq23.h, one candidate in each lane. Included once for each Highway target;
-// nothing is defined for the target without vectors.
+// scalar::nearest of iq23.h, one candidate in each lane. Included once for each Highway target.
 #if defined(RECAST_CODEC_IQ_NEAREST_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RECAST_CODEC_IQ_NEAREST_INL_H
 #undef RECAST_CODEC_IQ_NEAREST_INL_H
@@ -10,16 +9,14 @@
 #include <algorithm>
 #include <bit>
 #include <cfloat>
+#include <span>
 
 #include "codec/iq_grid.h"
 #include "codec/lanes-inl.h"
 
-#if HWY_TARGET != HWY_SCALAR
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
-// The neighbour of `key`, which is not on the grid, whose levels lie nearest to the `group` values
-// y with weights v, both `distance` floats apart. coordinates: those of the levels, repeated to 16.
 #if HWY_TARGET <= HWY_AVX2
 // Lane l becomes table[index[l]], of which the lowest 4 (AVX-512) or 3 bits (AVX2) count.
 HWY_INLINE VecF look_up(VecF table, VecI index) {
@@ -30,13 +27,14 @@ HWY_INLINE VecF look_up(VecF table, VecI index) {
 #endif
 }
 
+// The first of a list of keys whose levels lie nearest to the `group` values y with weights v, both
+// `distance` floats apart. coordinates: those of the levels, repeated to 16. Up to 15 keys behind
+// the list are read.
 template <int group, int bits>
-HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,
-                                      const float* y, const float* v, int distance,
-                                      const float* coordinates) {
+HWY_INLINE uint32_t nearest_of(std::span<const uint16_t> list, float scale, const float* y,
+                               const float* v, int distance, const float* coordinates) {
   const LaneF f;
   const LaneI i32;
-  const auto list = grid.neighbours(key);
   const VecF levels = hn::Mul(set(scale), load(coordinates));
   VecF errors[group];  // by level, repeated
   for (int i = 0; i < group; ++i) {
@@ -72,9 +70,8 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
 }
 #else
 template <int group, int bits>
-HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,
-                                      const float* y, const float* v, int distance,
-                                      const float* coordinates) {
+HWY_INLINE uint32_t nearest_of(std::span<const uint16_t> list, float scale, const float* y,
+                               const float* v, int distance, const float* coordinates) {
   constexpr int levels = 1 << bits;
   float errors[group][levels];
   for (int i = 0; i < group; ++i)
@@ -82,7 +79,6 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
       const float t = scale * coordinates[l] - y[i * distance];
       errors[i][l] = v[i * distance] * t * t;
     }
-  const auto list = grid.neighbours(key);
   float least = FLT_MAX;
   uint32_t best = list[0];
   for (const uint32_t candidate : list) {
@@ -96,8 +92,15 @@ HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float 
 }
 #endif
 
+// Among the neighbours of `key`, which is not on the grid.
+template <int group, int bits>
+HWY_INLINE uint32_t nearest_neighbour(const iq::Grid& grid, uint32_t key, float scale,
+                                      const float* y, const float* v, int distance,
+                                      const float* coordinates) {
+  return nearest_of<group, bits>(grid.neighbours(key), scale, y, v, distance, coordinates);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif  // HWY_TARGET != HWY_SCALAR
 
 #endif  // per target

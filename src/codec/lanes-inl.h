@@ -1,7 +1,8 @@
 // Sub-blocks side by side: kernels of the searched types run the scalar algorithm of one sub-block
 // in each lane, so that no sum is reordered and every width of a vector gives the same bits. 16
 // sub-blocks lie in n rows of `width` floats, value i of sub-block s at [i * width + s].
-// Included once for each Highway target; nothing is defined for the target without vectors.
+// Included once for each Highway target; the target without vectors has one lane and lacks what
+// moves values between lanes.
 #if defined(RECAST_CODEC_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RECAST_CODEC_LANES_INL_H
 #undef RECAST_CODEC_LANES_INL_H
@@ -14,7 +15,6 @@
 
 #include "hwy/highway.h"
 
-#if HWY_TARGET != HWY_SCALAR
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -73,6 +73,7 @@ HWY_INLINE VecF larger_magnitude(VecF first, VecF x) {
   return hn::IfThenElse(hn::Gt(hn::Abs(x), hn::Abs(first)), x, first);
 }
 
+#if HWY_TARGET != HWY_SCALAR
 // Largest magnitude of n values, a multiple of 16; 0 when all are 0.
 HWY_INLINE float largest_magnitude(const float* x, int n) {
   VecF largest = hn::Zero(LaneF());
@@ -140,8 +141,9 @@ HWY_INLINE void divide_to_codes(const float* x, int n, float add, float scale, i
   }
 }
 
+#endif  // HWY_TARGET != HWY_SCALAR
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif  // HWY_TARGET != HWY_SCALAR
 
 #endif  // per target

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/fp4.h"
 #include "codec/nonfinite.h"
@@ -130,6 +131,18 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   }
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  const int8_t* levels = fitted.levels;
+  BlockMXFP4 block = {.e = static_cast<uint8_t>(fitted.scales[0])};
+  for (int j = 0; j < 16; ++j)
+    block.qs[j] = static_cast<uint8_t>(fp4_code(levels[j]) | fp4_code(levels[j + 16]) << 4);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr Fp4Type search = {
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockMXFP4), .last = 252,
+    .value = scale_of, .pack = pack};
+
 }  // namespace
 
 constinit const Codec mxfp4 = {
@@ -139,6 +152,7 @@ constinit const Codec mxfp4 = {
     .block_bytes = sizeof(BlockMXFP4),
     .decode = scalar::decode_mxfp4,
     .encode = encode,
+    .encode_best = best<mxfp4, search>,
     .census = census,
 };
 

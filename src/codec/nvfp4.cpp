@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/fp4.h"
 #include "codec/nonfinite.h"
@@ -151,6 +152,22 @@ void encode(const float* source, std::byte* destination, int64_t n) {
 // The scales have no NaN and no infinity.
 void census(const std::byte*, int64_t, int64_t, FloatCensus&) {}
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  BlockNVFP4 block;
+  for (int b = 0; b < 4; ++b) {
+    const int8_t* levels = fitted.levels + 16 * b;
+    block.scales[b] = static_cast<uint8_t>(fitted.scales[b]);
+    for (int j = 0; j < 8; ++j)
+      block.qs[8 * b + j] =
+          static_cast<uint8_t>(fp4_code(levels[j]) | fp4_code(levels[j + 8]) << 4);
+  }
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr Fp4Type search = {
+    .sub = 16, .count = 4, .block_bytes = sizeof(BlockNVFP4), .last = 0x7e,
+    .value = [](uint8_t code) { return 0.5f * ue4m3_value(code); }, .pack = pack};
+
 }  // namespace
 
 constinit const Codec nvfp4 = {
@@ -160,6 +177,7 @@ constinit const Codec nvfp4 = {
     .block_bytes = sizeof(BlockNVFP4),
     .decode = scalar::decode_nvfp4,
     .encode = encode,
+    .encode_best = best<nvfp4, search>,
     .census = census,
 };
 

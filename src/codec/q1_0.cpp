@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -130,6 +131,18 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 128, sizeof(BlockQ1_0), 128, {0}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  BlockQ1_0 block = {.d = fitted.d};
+  for (int j = 0; j < 128; ++j)
+    block.qs[j / 8] |= static_cast<uint8_t>((fitted.levels[j] > 0) << (j % 8));
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 128, .count = 1, .block_bytes = sizeof(BlockQ1_0), .set = LevelSet::sign,
+    .low = -1, .high = 1, .scale_low = 1, .scale_high = 1,
+    .first = 1, .last = 2, .tries = 2, .wide = 1, .close = 0, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q1_0 = {
@@ -139,6 +152,7 @@ constinit const Codec q1_0 = {
     .block_bytes = sizeof(BlockQ1_0),
     .decode = scalar::decode_q1_0,
     .encode = encode,
+    .encode_best = best<q1_0, search>,
     .census = census,
 };
 

@@ -9,6 +9,7 @@
 //
 // Source: ggml of llama.cpp v0.5.0, block_q2_K, dequantize_row_q2_K, quantize_row_q2_K.
 #include "codec/affine_k.h"
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -111,6 +112,22 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
                {offsetof(BlockQ2_K, d), offsetof(BlockQ2_K, dmin)}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[256], scales[16];
+  std::copy_n(fitted.levels, 256, codes);
+  std::copy_n(fitted.scales, 16, scales);
+  BlockQ2_K block = {};
+  block.d = fitted.d;
+  block.dmin = fitted.dmin;
+  Q2_K::set_scales(scales, fitted.mins, block);
+  Q2_K::set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr AffineType search = {
+    .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ2_K), .top = 3,
+    .scale_top = 15, .cut = 0.04f, .cuts = 6, .rounds = 3, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q2_k = {
@@ -121,6 +138,8 @@ constinit const Codec q2_k = {
     .decode = scalar::decode_q2_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<q2_k, search>,
     .census = census,
 };
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -273,6 +274,21 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
                census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[256], scales[16];
+  for (int i = 0; i < 256; ++i) codes[i] = static_cast<uint8_t>(fitted.levels[i] + 4);
+  for (int j = 0; j < 16; ++j) scales[j] = static_cast<uint8_t>(fitted.scales[j] + 32);
+  BlockQ3_K block = {.d = fitted.d};
+  set_scale_codes(scales, block);
+  set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ3_K), .set = LevelSet::whole,
+    .low = -4, .high = 3, .scale_low = -32, .scale_high = 31,
+    .first = 2.5f, .last = 5, .tries = 16, .wide = 24, .close = 4, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q3_k = {
@@ -283,6 +299,8 @@ constinit const Codec q3_k = {
     .decode = scalar::decode_q3_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<q3_k, search>,
     .census = census,
 };
 

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -180,6 +181,19 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 32, sizeof(BlockQ4_0), 32, {0}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[32];
+  for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(fitted.levels[i] + 8);
+  BlockQ4_0 block = {.d = fitted.d};
+  set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ4_0), .set = LevelSet::whole,
+    .low = -8, .high = 7, .scale_low = 1, .scale_high = 1,
+    .first = 6, .last = 10, .tries = 30, .wide = 24, .close = 12, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q4_0 = {
@@ -190,6 +204,8 @@ constinit const Codec q4_0 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
+    .encode_best = best<q4_0, search>,
     .census = census,
 };
 

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -187,6 +188,18 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
                census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[32];
+  std::copy_n(fitted.levels, 32, codes);
+  BlockQ4_1 block = {.d = fitted.d, .m = static_cast<uint16_t>(fitted.dmin ^ 0x8000u)};
+  set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr AffineType search = {
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ4_1), .top = 15,
+    .scale_top = 1, .cut = 0.02f, .cuts = 8, .rounds = 3, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q4_1 = {
@@ -197,6 +210,8 @@ constinit const Codec q4_1 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
+    .encode_best = best<q4_1, search>,
     .census = census,
 };
 

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -186,6 +187,19 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 32, sizeof(BlockQ5_0), 32, {0}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[32];
+  for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(fitted.levels[i] + 16);
+  BlockQ5_0 block = {.d = fitted.d};
+  set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ5_0), .set = LevelSet::whole,
+    .low = -16, .high = 15, .scale_low = 1, .scale_high = 1,
+    .first = 12, .last = 19, .tries = 40, .wide = 24, .close = 12, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q5_0 = {
@@ -196,6 +210,8 @@ constinit const Codec q5_0 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
+    .encode_best = best<q5_0, search>,
     .census = census,
 };
 

@@ -10,6 +10,7 @@
 //
 // Source: ggml of llama.cpp v0.5.0, block_q5_K, dequantize_row_q5_K, quantize_row_q5_K.
 #include "codec/affine_k.h"
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -119,6 +120,22 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
                {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[256], scales[16];
+  std::copy_n(fitted.levels, 256, codes);
+  std::copy_n(fitted.scales, 16, scales);
+  BlockQ5_K block = {};
+  block.d = fitted.d;
+  block.dmin = fitted.dmin;
+  Q5_K::set_scales(scales, fitted.mins, block);
+  Q5_K::set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr AffineType search = {
+    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ5_K), .top = 31,
+    .scale_top = 63, .cut = 0.02f, .cuts = 8, .rounds = 2, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q5_k = {
@@ -129,6 +146,8 @@ constinit const Codec q5_k = {
     .decode = scalar::decode_q5_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<q5_k, search>,
     .census = census,
 };
 

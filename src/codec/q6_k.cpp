@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -198,6 +199,20 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
                census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[256];
+  for (int i = 0; i < 256; ++i) codes[i] = static_cast<uint8_t>(fitted.levels[i] + 32);
+  BlockQ6_K block = {.d = fitted.d};
+  for (int j = 0; j < 16; ++j) block.scales[j] = static_cast<int8_t>(fitted.scales[j]);
+  set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ6_K), .set = LevelSet::whole,
+    .low = -32, .high = 31, .scale_low = -128, .scale_high = 127,
+    .first = 26, .last = 34, .tries = 28, .wide = 16, .close = 8, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q6_k = {
@@ -208,6 +223,8 @@ constinit const Codec q6_k = {
     .decode = scalar::decode_q6_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
+    .encode_best = best<q6_k, search>,
     .census = census,
 };
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -173,6 +174,17 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
   count_scales(source, n / 32, sizeof(BlockQ8_0), 32, {0}, first_index, census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  BlockQ8_0 block = {.d = fitted.d};
+  std::memcpy(block.qs, fitted.levels, sizeof block.qs);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ8_0), .set = LevelSet::whole,
+    .low = -127, .high = 127, .scale_low = 1, .scale_high = 1,
+    .first = 100, .last = 130, .tries = 200, .wide = 24, .close = 12, .pack = pack};
+
 }  // namespace
 
 constinit const Codec q8_0 = {
@@ -182,6 +194,7 @@ constinit const Codec q8_0 = {
     .block_bytes = sizeof(BlockQ8_0),
     .decode = decode,
     .encode = encode,
+    .encode_best = best<q8_0, search>,
     .census = census,
 };
 

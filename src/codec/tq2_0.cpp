@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -109,6 +110,19 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
                census);
 }
 
+void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[256];
+  for (int i = 0; i < 256; ++i) codes[i] = static_cast<uint8_t>(fitted.levels[i] + 1);
+  BlockTQ2_0 block = {.d = fitted.d};
+  set_codes(codes, block);
+  std::memcpy(out, &block, sizeof block);
+}
+
+constexpr ScaledType search = {
+    .sub = 256, .count = 1, .block_bytes = sizeof(BlockTQ2_0), .set = LevelSet::whole,
+    .low = -1, .high = 1, .scale_low = 1, .scale_high = 1,
+    .first = 1, .last = 3, .tries = 30, .wide = 24, .close = 12, .pack = pack};
+
 }  // namespace
 
 constinit const Codec tq2_0 = {
@@ -118,6 +132,7 @@ constinit const Codec tq2_0 = {
     .block_bytes = sizeof(BlockTQ2_0),
     .decode = scalar::decode_tq2_0,
     .encode = encode,
+    .encode_best = best<tq2_0, search>,
     .census = census,
 };
 
