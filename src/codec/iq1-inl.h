@@ -112,13 +112,6 @@ struct CutRatios {
   }
 };
 
-alignas(64) inline constexpr float shift_up_repeated[16] = {
-    -0.875f, 0.125f, 1.125f, 0, -0.875f, 0.125f, 1.125f, 0,
-    -0.875f, 0.125f, 1.125f, 0, -0.875f, 0.125f, 1.125f, 0};
-alignas(64) inline constexpr float shift_down_repeated[16] = {
-    -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0,
-    -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0};
-
 // Lanes b, b + 1 ... that lie in low ... high.
 HWY_INLINE MaskF within(int b, int low, int high) {
   const LaneF f;
