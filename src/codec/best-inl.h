@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "codec/best.h"
-#include "codec/lanes-inl.h"
+#include "codec/iq4-inl.h"
 #include "tensor/float16.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,6 +30,30 @@ HWY_INLINE VecF nearest_whole(VecF v) {
 HWY_INLINE VecF clamped_whole(VecF v, VecF low, VecF high) {
   return nearest_whole(hn::Min(hn::Max(v, low), high));
 }
+
+// Nearest levels of x / scale.
+struct WholeLevels {
+  VecF low, high;
+  WholeLevels(int least, int largest)
+      : low(set(static_cast<float>(least))), high(set(static_cast<float>(largest))) {}
+  explicit WholeLevels(const ScaledType& type) : WholeLevels(type.low, type.high) {}
+  HWY_INLINE VecF operator()(VecF v) const {
+    return clamped_whole(v, low, high);
+  }
+};
+struct Iq4Levels {
+  NearestLevel nearest;
+  explicit Iq4Levels(const ScaledType&) {}
+  HWY_INLINE VecF operator()(VecF v) const {
+    return nearest(hn::Min(hn::Max(v, set(-140)), set(140)));
+  }
+};
+struct SignLevels {
+  explicit SignLevels(const ScaledType&) {}
+  HWY_INLINE VecF operator()(VecF v) const {
+    return hn::IfThenElse(hn::Lt(v, hn::Zero(LaneF())), set(-1), set(1));
+  }
+};
 
 // Over n values of each lane, levels being the nearest of x * inverse: sums of w * x * level and
 // w * level^2, and the weighted squared error.
@@ -60,14 +84,19 @@ HWY_INLINE float step_of(uint16_t half, double unit) {
   return unit > 0 ? static_cast<float>(f32_from_f16(half) / unit) : 0.0f;
 }
 
+// Scales as whole numbers of steps.
+HWY_INLINE VecF whole_scales(VecF scale, VecF step, int low, int high) {
+  return clamped_whole(hn::Mul(scale, inverse_of(step)), set(static_cast<float>(low)),
+                       set(static_cast<float>(high)));
+}
 inline int whole_scale(float scale, float step, int low, int high) {
   const float v = step != 0 ? scale / step : 0.0f;
   return static_cast<int>(
       std::lrint(std::clamp(v, static_cast<float>(low), static_cast<float>(high))));
 }
 
-// Real scales of `count` sub-blocks that are to become step * (low ... high), and what the square of
-// a deviation costs.
+// Real scales of `count` sub-blocks that are to become step * (low ... high), and what the square
+// of a deviation costs.
 struct RealScales {
   const float *scales, *costs;
   int count, low, high;
@@ -102,6 +131,19 @@ HWY_INLINE void propose_steps(const RealScales& real, int wanted, float* steps) 
     const int64_t best = std::min_element(cost, cost + tries) - cost;
     steps[k] = tried[best];
     cost[best] = 3e38f;
+  }
+}
+
+// Stores the levels of `count` sub-blocks a block: level_at(i, at) gives those of value i in the
+// vector from lane `at` on.
+template <class LevelAt>
+HWY_INLINE void store_levels(int sub, int count, const LevelAt& level_at, FittedBlock* out) {
+  alignas(64) int32_t levels[width];
+  for (int i = 0; i < sub; ++i) {
+    for (int at = 0; at < width; at += lanes)
+      hn::Store(hn::ConvertTo(LaneI(), level_at(i, at)), LaneI(), levels + at);
+    for (int s = 0; s < width; ++s)
+      out[s / count].levels[s % count * sub + i] = static_cast<int8_t>(levels[s]);
   }
 }
 

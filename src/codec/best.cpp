@@ -73,20 +73,8 @@ void encode_best(const Codec& codec, Fit fit, int64_t together, const float* sou
     std::byte* out = destination + b * bytes;
     copy_weights(importance, b * n, count * n, row, w);
     std::memcpy(candidate, out, static_cast<size_t>(count * bytes));
-    fit(Effort::aggressive, source + b * n, w, count, candidate);
+    fit(source + b * n, w, count, candidate);
     keep_better(codec, source + b * n, w, count, candidate, out);
-  }
-}
-
-void encode_fast(int64_t elements, uint64_t block_bytes, Fit fit, int64_t together,
-                 const float* source, std::byte* destination, int64_t n) {
-  float w[most_elements];
-  std::fill_n(w, together * elements, 1.0f);
-  std::memset(destination, 0, static_cast<size_t>(n / elements) * block_bytes);
-  for (int64_t at = 0; at < n; at += together * elements) {
-    const int64_t count = std::min(together, (n - at) / elements);
-    fit(Effort::fast, source + at, w, count, destination);
-    destination += count * static_cast<int64_t>(block_bytes);
   }
 }
 

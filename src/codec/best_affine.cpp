@@ -42,9 +42,10 @@ HWY_INLINE AffineSums sums_at(const AffineType& type, const float* x, const floa
   return s;
 }
 
-// What does not depend on levels. low and high count values with a weight only.
+// What does not depend on levels.
 struct AffineRange {
-  VecF low, high, w, x;  // w, x: sums of w and of w * x
+  VecF low, high;  // of values with a weight
+  VecF w, x;       // sums of w and of w * x
 };
 HWY_INLINE AffineRange range_of(const AffineType& type, const float* x, const float* w) {
   const VecF zero = hn::Zero(LaneF());
@@ -89,6 +90,9 @@ struct AffineLanes {
   alignas(64) float w[width], x[width], l[width], l2[width];  // sums
 };
 
+// By how much the ends of a range move in. Far for values without much weight.
+constexpr float cuts[8] = {-1, 0, 1, 2, 4, 8, 12, 16};
+
 HWY_INLINE void find_affine(const AffineType& type, AffineLanes& lane) {
   const VecF zero = hn::Zero(LaneF());
   for (int at = 0; at < width; at += lanes) {
@@ -103,8 +107,7 @@ HWY_INLINE void find_affine(const AffineType& type, AffineLanes& lane) {
       best.gain = hn::IfThenElse(better, tried.gain, best.gain);
     };
     for (int t = 0; t < type.cuts * type.cuts; ++t) {
-      const float below = type.cut * static_cast<float>(t % type.cuts - 1);
-      const float above = type.cut * static_cast<float>(t / type.cuts - 1);
+      const float below = type.cut * cuts[t % type.cuts], above = type.cut * cuts[t / type.cuts];
       const VecF low = hn::Add(r.low, hn::Mul(set(below), size));
       const VecF inverse = hn::Mul(set(static_cast<float>(type.top) / (1 - below - above)),
                                    inverse_of(size));
@@ -122,40 +125,48 @@ HWY_INLINE void find_affine(const AffineType& type, AffineLanes& lane) {
   }
 }
 
-// One choice of d and dmin for each block (the same in its lanes) and of whole scales and minima,
-// with the sums of each lane.
+// One choice of d and dmin for each block (the same in all its lanes; `step` and `min_step` are
+// their values) and of a whole scale and minimum for each sub-block, with the sums of each lane.
 struct AffineChoice {
   uint16_t d[width] = {}, dmin[width] = {};
-  int scales[width] = {}, mins[width] = {};
+  alignas(64) float step[width] = {}, min_step[width] = {};
+  alignas(64) float scales[width] = {}, mins[width] = {};  // whole numbers
   alignas(64) float l[width], l2[width], lx[width], error[width];
 
-  HWY_INLINE void take_lane(const AffineChoice& from, int s) {
-    d[s] = from.d[s];
-    dmin[s] = from.dmin[s];
-    scales[s] = from.scales[s];
-    mins[s] = from.mins[s];
-    l[s] = from.l[s];
-    l2[s] = from.l2[s];
-    lx[s] = from.lx[s];
-    error[s] = from.error[s];
+  HWY_INLINE void set_step(int first, int count, uint16_t half, double unit) {
+    std::fill_n(d + first, count, half);
+    std::fill_n(step + first, count, step_of(half, unit));
+  }
+  HWY_INLINE void set_min_step(int first, int count, uint16_t half, double unit) {
+    std::fill_n(dmin + first, count, half);
+    std::fill_n(min_step + first, count, step_of(half, unit));
+  }
+  // Takes lanes first ... first + count - 1 of another choice.
+  HWY_INLINE void take(const AffineChoice& from, int first, int count) {
+    using C = AffineChoice;
+    std::copy_n(from.d + first, count, d + first);
+    std::copy_n(from.dmin + first, count, dmin + first);
+    for (const auto member : {&C::step, &C::min_step, &C::scales, &C::mins, &C::l, &C::l2, &C::lx,
+                              &C::error})
+      std::copy_n(from.*member + first, count, this->*member + first);
+  }
+  // Takes scales, minima and sums of the lanes that have less error there, d and dmin being equal.
+  HWY_INLINE void take_better_lanes(const AffineChoice& from) {
+    using C = AffineChoice;
+    for (int at = 0; at < width; at += lanes) {
+      const MaskF better = hn::Lt(load(from.error + at), load(error + at));
+      for (const auto member : {&C::scales, &C::mins, &C::l, &C::l2, &C::lx, &C::error})
+        store(hn::IfThenElse(better, load(from.*member + at), load(this->*member + at)),
+              this->*member + at);
+    }
   }
 };
 
-// Real scales and minima of a choice.
-HWY_INLINE void reals_of(const LaneBlocks& in, const AffineChoice& choice, float* scale,
-                         float* min) {
-  for (int s = 0; s < width; ++s) {
-    scale[s] = step_of(choice.d[s], in.unit[s]) * static_cast<float>(choice.scales[s]);
-    min[s] = step_of(choice.dmin[s], in.unit[s]) * static_cast<float>(choice.mins[s]);
-  }
-}
-
 HWY_INLINE void evaluate(const AffineType& type, const LaneBlocks& in, AffineChoice& choice) {
-  alignas(64) float scale[width], min[width];
-  reals_of(in, choice, scale, min);
   for (int at = 0; at < width; at += lanes) {
-    const VecF v = load(scale + at);
-    const AffineSums s = sums_at(type, in.x + at, in.w + at, inverse_of(v), v, load(min + at));
+    const VecF scale = hn::Mul(load(choice.step + at), load(choice.scales + at));
+    const VecF min = hn::Mul(load(choice.min_step + at), load(choice.mins + at));
+    const AffineSums s = sums_at(type, in.x + at, in.w + at, inverse_of(scale), scale, min);
     store(s.l, choice.l + at);
     store(s.l2, choice.l2 + at);
     store(s.lx, choice.lx + at);
@@ -171,58 +182,60 @@ HWY_INLINE void take_better_blocks(const AffineType& type, const AffineChoice& t
       error += tried.error[j];
       least += best.error[j];
     }
-    if (!(error < least)) continue;
-    for (int j = s; j < s + type.count; ++j) best.take_lane(tried, j);
+    if (error < least) best.take(tried, s, type.count);
   }
 }
 
-// Candidates of d and dmin for the block whose first lane is s.
+// Candidates of d and dmin, with the codes next to the real scales and minima.
 constexpr int affine_candidates = 3;
-HWY_INLINE void propose(const AffineType& type, const AffineLanes& lane, int s,
-                        AffineChoice* choices) {
-  float costs[width], mins[width], steps[affine_candidates], min_step;
-  for (int j = 0; j < type.count; ++j) {
-    const float slope = lane.w[s + j] > 0 ? lane.l[s + j] / lane.w[s + j] : 0.0f;
-    costs[j] = lane.l2[s + j] - lane.l[s + j] * slope;
+HWY_INLINE void propose(const AffineType& type, const AffineLanes& lane, AffineChoice* choices) {
+  alignas(64) float slope[width], costs[width], mins[width];
+  for (int at = 0; at < width; at += lanes) {
+    const VecF l = load(lane.l + at), v = hn::Mul(l, inverse_of(load(lane.w + at)));
+    store(v, slope + at);
+    store(hn::Sub(load(lane.l2 + at), hn::Mul(l, v)), costs + at);
   }
-  propose_steps({lane.scale + s, costs, type.count, 0, type.scale_top}, affine_candidates, steps);
+  float steps[width][affine_candidates], min_step;
+  for (int s = 0; s < width; s += type.count)
+    propose_steps({lane.scale + s, costs + s, type.count, 0, type.scale_top}, affine_candidates,
+                  steps[s]);
   for (int c = 0; c < affine_candidates; ++c) {
     AffineChoice& choice = choices[c];
-    const uint16_t d = half_of(steps[c], lane.in.unit[s]);
-    const float step = step_of(d, lane.in.unit[s]);
-    for (int j = 0; j < type.count; ++j) {
+    for (int s = 0; s < width; s += type.count)
+      choice.set_step(s, type.count, half_of(steps[s][c], lane.in.unit[s]), lane.in.unit[s]);
+    for (int at = 0; at < width; at += lanes) {
       // A scale that is not quite right asks for another minimum.
-      const int scale = whole_scale(lane.scale[s + j], step, 0, type.scale_top);
-      const float off = step * static_cast<float>(scale) - lane.scale[s + j];
-      const float slope = lane.w[s + j] > 0 ? lane.l[s + j] / lane.w[s + j] : 0.0f;
-      mins[j] = std::max(lane.min[s + j] + slope * off, 0.0f);
-      choice.d[s + j] = d;
-      choice.scales[s + j] = scale;
+      const VecF scale = load(lane.scale + at), step = load(choice.step + at);
+      const VecF whole = whole_scales(scale, step, 0, type.scale_top);
+      const VecF off = hn::Sub(hn::Mul(step, whole), scale);
+      const VecF min = hn::Add(load(lane.min + at), hn::Mul(load(slope + at), off));
+      store(whole, choice.scales + at);
+      store(hn::Max(min, hn::Zero(LaneF())), mins + at);
     }
-    propose_steps({mins, lane.w + s, type.count, 0, type.scale_top}, 1, &min_step);
-    const uint16_t dmin = half_of(min_step, lane.in.unit[s]);
-    for (int j = 0; j < type.count; ++j) {
-      choice.dmin[s + j] = dmin;
-      choice.mins[s + j] =
-          whole_scale(mins[j], step_of(dmin, lane.in.unit[s]), 0, type.scale_top);
+    for (int s = 0; s < width; s += type.count) {
+      propose_steps({mins + s, lane.w + s, type.count, 0, type.scale_top}, 1, &min_step);
+      choice.set_min_step(s, type.count, half_of(min_step, lane.in.unit[s]), lane.in.unit[s]);
     }
+    for (int at = 0; at < width; at += lanes)
+      store(whole_scales(load(mins + at), load(choice.min_step + at), 0, type.scale_top),
+            choice.mins + at);
   }
 }
 
 // Whole scales and minima next to those of `choice`, one sub-block apart from the other.
 HWY_INLINE void refine_codes(const AffineType& type, const LaneBlocks& in, AffineChoice& choice) {
-  constexpr int moves[][2] = {{-1, -1}, {-1, 0}, {0, -1}, {0, 1}, {1, 0}, {1, 1}};
+  constexpr float moves[][2] = {{-1, -1}, {-1, 0}, {0, -1}, {0, 1}, {1, 0}, {1, 1}};
+  const float top = static_cast<float>(type.scale_top);
   evaluate(type, in, choice);
   const AffineChoice start = choice;
   for (const auto& move : moves) {
     AffineChoice tried = start;
     for (int s = 0; s < width; ++s) {
-      tried.scales[s] = std::clamp(start.scales[s] + move[0], 0, type.scale_top);
-      tried.mins[s] = std::clamp(start.mins[s] + move[1], 0, type.scale_top);
+      tried.scales[s] = std::clamp(start.scales[s] + move[0], 0.0f, top);
+      tried.mins[s] = std::clamp(start.mins[s] + move[1], 0.0f, top);
     }
     evaluate(type, in, tried);
-    for (int s = 0; s < width; ++s)
-      if (tried.error[s] < choice.error[s]) choice.take_lane(tried, s);
+    choice.take_better_lanes(tried);
   }
 }
 
@@ -243,16 +256,16 @@ HWY_INLINE void refit_steps(const AffineType& type, const AffineLanes& lane,
     if (!(a > 0)) continue;
     const bool regular = determinant > 1e-9 * a * c;
     const double d = regular ? (u * c - v * b) / determinant : u / a;
-    std::fill_n(choice.d + s, type.count, half_of(d, lane.in.unit[s]));
+    const double unit = lane.in.unit[s];
+    choice.set_step(s, type.count, half_of(d, unit), unit);
     if (!regular) continue;
-    std::fill_n(choice.dmin + s, type.count,
-                half_of((u * b - v * a) / determinant, lane.in.unit[s]));
+    choice.set_min_step(s, type.count, half_of((u * b - v * a) / determinant, unit), unit);
   }
 }
 
 HWY_INLINE void search_steps(const AffineType& type, AffineLanes& lane, AffineChoice& best) {
   AffineChoice choices[affine_candidates];
-  for (int s = 0; s < width; s += type.count) propose(type, lane, s, choices);
+  propose(type, lane, choices);
   std::fill_n(best.error, width, 1e30f);
   for (AffineChoice& choice : choices)
     for (int round = 0; round < type.rounds; ++round) {
@@ -265,8 +278,8 @@ HWY_INLINE void search_steps(const AffineType& type, AffineLanes& lane, AffineCh
 // Blocks of one scale and minimum: d and dmin are these.
 HWY_INLINE void round_steps(const AffineType& type, AffineLanes& lane, AffineChoice& best) {
   for (int s = 0; s < width; ++s) {
-    best.d[s] = half_of(lane.scale[s], lane.in.unit[s]);
-    best.dmin[s] = half_of(lane.min[s], lane.in.unit[s]);
+    best.set_step(s, 1, half_of(lane.scale[s], lane.in.unit[s]), lane.in.unit[s]);
+    best.set_min_step(s, 1, half_of(lane.min[s], lane.in.unit[s]), lane.in.unit[s]);
     best.scales[s] = best.mins[s] = 1;
   }
   evaluate(type, lane.in, best);
@@ -283,20 +296,17 @@ HWY_INLINE void try_neighbours(const AffineType& type, const LaneBlocks& in, Aff
   for (int move = 0; move < 9; ++move) {
     if (move == 4) continue;
     AffineChoice tried = start;
-    for (int s = 0; s < width; ++s) {
-      tried.d[s] = near_f16(start.d[s], move % 3 - 1);
-      tried.dmin[s] = near_f16(start.dmin[s], move / 3 - 1);
+    for (int s = 0; s < width; s += type.count) {
+      tried.set_step(s, type.count, near_f16(start.d[s], move % 3 - 1), in.unit[s]);
+      tried.set_min_step(s, type.count, near_f16(start.dmin[s], move / 3 - 1), in.unit[s]);
     }
     evaluate(type, in, tried);
     take_better_blocks(type, tried, best);
   }
 }
 
-HWY_INLINE void write_levels(const AffineType& type, const LaneBlocks& in,
+HWY_INLINE void write_blocks(const AffineType& type, const LaneBlocks& in,
                              const AffineChoice& best, FittedBlock* out) {
-  const LaneI i32;
-  alignas(64) float scale[width], min[width];
-  reals_of(in, best, scale, min);
   for (int s = 0; s < width; ++s) {
     FittedBlock& block = out[s / type.count];
     block.d = best.d[s];
@@ -304,17 +314,13 @@ HWY_INLINE void write_levels(const AffineType& type, const LaneBlocks& in,
     block.scales[s % type.count] = static_cast<int16_t>(best.scales[s]);
     block.mins[s % type.count] = static_cast<uint8_t>(best.mins[s]);
   }
-  alignas(64) int32_t levels[width];
-  for (int i = 0; i < type.sub; ++i) {
-    for (int at = 0; at < width; at += lanes) {
-      const VecF v = hn::Mul(hn::Add(load(in.x + i * width + at), load(min + at)),
-                             inverse_of(load(scale + at)));
-      const VecF l = clamped_whole(v, hn::Zero(LaneF()), set(static_cast<float>(type.top)));
-      hn::Store(hn::ConvertTo(i32, l), i32, levels + at);
-    }
-    for (int s = 0; s < width; ++s)
-      out[s / type.count].levels[s % type.count * type.sub + i] = static_cast<int8_t>(levels[s]);
-  }
+  const auto level_at = [&](int i, int at) HWY_ATTR {
+    const VecF scale = hn::Mul(load(best.step + at), load(best.scales + at));
+    const VecF min = hn::Mul(load(best.min_step + at), load(best.mins + at));
+    const VecF v = hn::Mul(hn::Add(load(in.x + i * width + at), min), inverse_of(scale));
+    return clamped_whole(v, hn::Zero(LaneF()), set(static_cast<float>(type.top)));
+  };
+  store_levels(type.sub, type.count, level_at, out);
 }
 
 void fit_affine(const AffineType& type, const LaneBlocks& in, FittedBlock* out) {
@@ -326,7 +332,7 @@ void fit_affine(const AffineType& type, const LaneBlocks& in, FittedBlock* out) 
   else
     search_steps(type, lane, best);
   try_neighbours(type, in, best);
-  write_levels(type, in, best, out);
+  write_blocks(type, in, best, out);
 }
 
 }  // namespace recast::codec::HWY_NAMESPACE
@@ -339,15 +345,8 @@ namespace {
 HWY_EXPORT(fit_affine);
 }  // namespace
 
-void fit(const AffineType& type, Effort, const float* x, const float* w, int64_t blocks,
-         std::byte* out) {
-  LaneBlocks lanes;
-  lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
-  FittedBlock fitted[16];
-  const auto kernel = HWY_DYNAMIC_DISPATCH(fit_affine);
-  kernel(type, lanes, fitted);
-  for (int64_t b = 0; b < blocks; ++b, out += type.block_bytes)
-    if (lanes.unit[b * type.count] > 0) type.pack(fitted[b], out);
+void fit(const AffineType& type, const float* x, const float* w, int64_t blocks, std::byte* out) {
+  fit_side_by_side(type, HWY_DYNAMIC_DISPATCH(fit_affine), x, w, blocks, out);
 }
 
 }  // namespace recast::codec

@@ -1,8 +1,8 @@
 // The search of best.h for 4-bit floats under scales that can all be tried.
 //
-// From some scales above the first that covers every value downwards, until the values beyond the
-// largest level alone cost more than the best scale. Nothing above can be better: where half of a
-// scale still covers the values, its levels contain those of the whole.
+// From less than twice the first scale that covers every value downwards, until the values beyond
+// the largest level alone cost more than the best scale. Nothing above can be better: where half of
+// a scale still covers the values, its levels contain those of the whole.
 #include <algorithm>
 #include <cmath>
 
@@ -57,7 +57,6 @@ HWY_INLINE void try_scales(const Fp4Type& type, const LaneBlocks& in, Fp4Lanes& 
 }
 
 HWY_INLINE void start(const Fp4Type& type, const LaneBlocks& in, Fp4Lanes& lane) {
-  constexpr int above = 9;  // more than a doubling of either kind of scale
   for (int at = 0; at < width; at += lanes) {
     VecF largest = hn::Zero(LaneF());
     for (int i = at; i < type.sub * width; i += width) {
@@ -78,14 +77,16 @@ HWY_INLINE void start(const Fp4Type& type, const LaneBlocks& in, Fp4Lanes& lane)
       else
         high = middle;
     }
-    lane.code[s] = in.unit[s] > 0 && lane.largest[s] > 0 ? std::min(low + above, type.last) : -1;
+    lane.code[s] = lane.largest[s] > 0 ? std::min(low + type.above, type.last) : -1;
   }
 }
 
 void fit_fp4(const Fp4Type& type, const LaneBlocks& in, FittedBlock* out) {
+  double inverse[width];
+  for (int s = 0; s < width; ++s) inverse[s] = in.unit[s] > 0 ? 1 / in.unit[s] : 0;
   const auto scale_of = [&](int s, int code) {
-    if (!(in.unit[s] > 0) || code < 0) return 0.0f;
-    return static_cast<float>(type.value(static_cast<uint8_t>(code)) / in.unit[s]);
+    const float value = code < 0 ? 0 : type.value(static_cast<uint8_t>(code));
+    return static_cast<float>(value * inverse[s]);
   };
   Fp4Lanes lane;
   start(type, in, lane);
@@ -103,20 +104,14 @@ void fit_fp4(const Fp4Type& type, const LaneBlocks& in, FittedBlock* out) {
       searching |= lane.code[s] >= 0;
     }
   }
-  const LaneI i32;
   for (int s = 0; s < width; ++s) {
     lane.scale[s] = scale_of(s, lane.best[s]);
     out[s / type.count].scales[s % type.count] = static_cast<int16_t>(lane.best[s]);
   }
-  alignas(64) int32_t levels[width];
-  for (int i = 0; i < type.sub; ++i) {
-    for (int at = 0; at < width; at += lanes) {
-      const VecF v = hn::Mul(load(in.x + i * width + at), inverse_of(load(lane.scale + at)));
-      hn::Store(hn::ConvertTo(i32, Fp4Levels()(v)), i32, levels + at);
-    }
-    for (int s = 0; s < width; ++s)
-      out[s / type.count].levels[s % type.count * type.sub + i] = static_cast<int8_t>(levels[s]);
-  }
+  const auto level_at = [&](int i, int at) HWY_ATTR {
+    return Fp4Levels()(hn::Mul(load(in.x + i * width + at), inverse_of(load(lane.scale + at))));
+  };
+  store_levels(type.sub, type.count, level_at, out);
 }
 
 }  // namespace recast::codec::HWY_NAMESPACE
@@ -129,15 +124,8 @@ namespace {
 HWY_EXPORT(fit_fp4);
 }  // namespace
 
-void fit(const Fp4Type& type, Effort, const float* x, const float* w, int64_t blocks,
-         std::byte* out) {
-  LaneBlocks lanes;
-  lay_side_by_side(x, w, type.sub, type.count, blocks, lanes);
-  FittedBlock fitted[16];
-  const auto kernel = HWY_DYNAMIC_DISPATCH(fit_fp4);
-  kernel(type, lanes, fitted);
-  for (int64_t b = 0; b < blocks; ++b, out += type.block_bytes)
-    if (lanes.unit[b * type.count] > 0) type.pack(fitted[b], out);
+void fit(const Fp4Type& type, const float* x, const float* w, int64_t blocks, std::byte* out) {
+  fit_side_by_side(type, HWY_DYNAMIC_DISPATCH(fit_fp4), x, w, blocks, out);
 }
 
 }  // namespace recast::codec

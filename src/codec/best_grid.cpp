@@ -1,12 +1,14 @@
 // The search of best.h for levels on a grid: IQ1, IQ2, IQ3.
 //
-// Every sub-block looks for the real scale that suits it best, by several tries. Each candidate d is
-// judged by what the codes next to the real scales lose; the best few are refined in turn: codes of
-// the scales, levels, d by least squares. Groups off the grid take a neighbour; at the end the whole
-// grid is searched for them. One block at a time, in plain arithmetic but for the grid.
+// Every sub-block looks for the real scale that suits it best, by several tries. Each candidate d
+// is judged by what the codes next to the real scales lose; the best few are refined in turn: codes
+// of the scales, levels, d by least squares. Groups off the grid take a neighbour; at the end the
+// whole grid is searched for them where that gains something. One block at a time, in plain
+// arithmetic but for the grid.
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "codec/best.h"
 #include "tensor/float16.h"
@@ -23,8 +25,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
-// Levels of one sub-block under one scale: sums of w * y * c and w * c^2 over coordinates c, and the
-// weighted squared error.
+// Levels of one sub-block under one scale: sums of w * y * c and w * c^2 over coordinates c, and
+// the weighted squared error.
 struct GridFit {
   float scale = 0, lx = 0, l2 = 0, error = 3e38f;
   uint16_t keys[8] = {};
@@ -215,26 +217,48 @@ GridChoice search_block(const GridType& type, const float* x, const float* w, do
     GridChoice choice = {.d = half_of(step, unit)};
     for (int j = 0; j < 256 / type.sub; ++j)
       choice.codes[j] = code_of(type, found[j].scale, step_of(choice.d, unit));
-    for (int round = 0; round < 2; ++round) {
-      fit_codes(search, x, w, unit, 1, choice);
+    for (const int reach : {1, 0}) {
+      fit_codes(search, x, w, unit, reach, choice);
       if (choice.error < best.error) best = choice;
       refit_step(type, unit, choice);
     }
   }
-  search.whole_grid = true;
+  search.whole_grid = type.whole_grid;
   GridChoice choice = best;
-  for (int round = 0; round < 2; ++round) {
-    refit_step(type, unit, choice);
-    fit_codes(search, x, w, unit, 0, choice);
-    if (choice.error < best.error) best = choice;
-  }
-  return best;
+  refit_step(type, unit, choice);
+  fit_codes(search, x, w, unit, 1, choice);
+  return choice.error < best.error ? choice : best;
 }
 
-void fit_grid(const GridType& type, const float* x, const float* w, double unit,
+// Effort::fast: the largest value lies in the middle of where the search would put it.
+template <int group, int bits>
+GridChoice round_block(const GridType& type, const float* x, const float* w, double unit) {
+  const GridSearch<group, bits> search = {type, type.grid()};
+  float scales[16], largest = 0;
+  for (int j = 0; j < 256 / type.sub; ++j) {
+    float top = 0;
+    for (int i = j * type.sub; i < (j + 1) * type.sub; ++i) top = std::max(top, std::fabs(x[i]));
+    scales[j] = top / (0.5f * (type.first + type.last));
+    largest = std::max(largest, scales[j]);
+  }
+  GridChoice choice = {.d = half_of(largest / static_cast<float>(2 * type.codes - 1), unit)};
+  for (int j = 0; j < 256 / type.sub; ++j)
+    choice.codes[j] = code_of(type, scales[j], step_of(choice.d, unit));
+  fit_codes(search, x, w, unit, 0, choice);
+  return choice;
+}
+
+template <int group, int bits>
+GridChoice choose(const GridType& type, Effort effort, const float* x, const float* w,
+                  double unit) {
+  return effort == Effort::fast ? round_block<group, bits>(type, x, w, unit)
+                                : search_block<group, bits>(type, x, w, unit);
+}
+
+void fit_grid(const GridType& type, Effort effort, const float* x, const float* w, double unit,
               FittedGrid* out) {
-  const GridChoice best = type.group == 8 ? search_block<8, 2>(type, x, w, unit)
-                                          : search_block<4, 3>(type, x, w, unit);
+  const GridChoice best = type.group == 8 ? choose<8, 2>(type, effort, x, w, unit)
+                                          : choose<4, 3>(type, effort, x, w, unit);
   out->d = best.d;
   const int groups = type.sub / type.group;
   for (int j = 0; j < 256 / type.sub; ++j) {
@@ -256,8 +280,10 @@ namespace {
 HWY_EXPORT(fit_grid);
 }  // namespace
 
-void fit(const GridType& type, Effort, const float* x, const float* w, int64_t,
-         std::byte* out) {
+namespace {
+
+void fit_block(const GridType& type, Effort effort, const float* x, const float* w,
+               std::byte* out) {
   alignas(64) float values[256], weights[256];
   float largest = 0, heaviest = 0;
   for (int i = 0; i < 256; ++i) {
@@ -272,8 +298,23 @@ void fit(const GridType& type, Effort, const float* x, const float* w, int64_t,
   }
   FittedGrid fitted = {};
   const auto kernel = HWY_DYNAMIC_DISPATCH(fit_grid);
-  kernel(type, values, weights, unit, &fitted);
+  kernel(type, effort, values, weights, unit, &fitted);
   type.pack(fitted, out);
+}
+
+}  // namespace
+
+void fit(const GridType& type, const float* x, const float* w, int64_t, std::byte* out) {
+  fit_block(type, Effort::aggressive, x, w, out);
+}
+
+void encode_fast(const GridType& type, const float* source, std::byte* destination, int64_t n) {
+  float ones[256];
+  std::fill_n(ones, 256, 1.0f);
+  for (int64_t at = 0; at < n; at += 256, destination += type.block_bytes) {
+    std::memset(destination, 0, type.block_bytes);
+    fit_block(type, Effort::fast, source + at, ones, destination);
+  }
 }
 
 }  // namespace recast::codec

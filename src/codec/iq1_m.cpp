@@ -61,13 +61,27 @@ inline float fit_block(const float* x, const FittedIQ1_M& fitted, const int* cod
   return q2 > 0 ? qx / q2 : d;
 }
 
+template <class Down>
+void set_ids(const uint16_t* keys, const Down* down, BlockIQ1_M& block) {
+  for (int h = 0; h < 32; ++h) {
+    const int id = iq::iq1s_grid().id(keys[h]);
+    block.ids[h] = static_cast<uint8_t>(id);
+    block.qh[h / 2] |= static_cast<uint8_t>((id >> 8 | down[h] << 3) << (h % 2 * 4));
+  }
+}
+
+inline void set_scale(int c, int code, BlockIQ1_M& block) {
+  block.scales[c / 4] = static_cast<uint16_t>(block.scales[c / 4] | code << (c % 4 * 3));
+}
+
+inline void set_d(uint16_t d, BlockIQ1_M& block) {
+  for (int k = 0; k < 4; ++k)
+    block.scales[k] = static_cast<uint16_t>(block.scales[k] | (d >> (4 * k) & 15) << 12);
+}
+
 inline void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
   BlockIQ1_M block = {};
-  for (int h = 0; h < 32; ++h) {
-    const int id = iq::iq1s_grid().id(fitted.keys[h]);
-    block.ids[h] = static_cast<uint8_t>(id);
-    block.qh[h / 2] |= static_cast<uint8_t>((id >> 8 | fitted.down[h] << 3) << (h % 2 * 4));
-  }
+  set_ids(fitted.keys, fitted.down, block);
   const float largest = *std::max_element(fitted.scales, fitted.scales + 16);
   if (largest > 0) {
     int codes[16];
@@ -76,13 +90,10 @@ inline void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
     for (int c = 0; c < 16; ++c) {
       codes[c] = scalar::clamped(
           scalar::rounded(0.5f * (inverse * fitted.scales[c] - 1)), 0, 7);
-      block.scales[c / 4] =
-          static_cast<uint16_t>(block.scales[c / 4] | codes[c] << (c % 4 * 3));
+      set_scale(c, codes[c], block);
     }
     d = fit_block(x, fitted, codes, d);
-    const int half = f16_from_f32(d * 1.1125f);
-    for (int k = 0; k < 4; ++k)
-      block.scales[k] = static_cast<uint16_t>(block.scales[k] | (half >> (4 * k) & 15) << 12);
+    set_d(f16_from_f32(d * 1.1125f), block);
   }
   std::memcpy(out, &block, sizeof block);
 }
@@ -358,25 +369,18 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 void pack(const FittedGrid& fitted, std::byte* out) {
   BlockIQ1_M block = {};
-  for (int h = 0; h < 32; ++h) {
-    const int id = iq::iq1s_grid().id(fitted.keys[h]);
-    block.ids[h] = static_cast<uint8_t>(id);
-    block.qh[h / 2] |= static_cast<uint8_t>((id >> 8 | fitted.down[h] << 3) << (h % 2 * 4));
-  }
-  for (int c = 0; c < 16; ++c)
-    block.scales[c / 4] =
-        static_cast<uint16_t>(block.scales[c / 4] | fitted.codes[c] << (c % 4 * 3));
-  for (int k = 0; k < 4; ++k)
-    block.scales[k] =
-        static_cast<uint16_t>(block.scales[k] | (fitted.d >> (4 * k) & 15) << 12);
+  set_ids(fitted.keys, fitted.down, block);
+  for (int c = 0; c < 16; ++c) set_scale(c, fitted.codes[c], block);
+  set_d(fitted.d, block);
   std::memcpy(out, &block, sizeof block);
 }
 
 constexpr GridType search = {
     .sub = 16, .group = 8, .codes = 8, .block_bytes = sizeof(BlockIQ1_M),
     .signs = GridSigns::none, .grid = iq::iq1s_grid,
-    .tables = {iq::shift_up_repeated, iq::shift_down_repeated}, .table_of_group = true,
-    .first = 0.9f, .last = 3.5f, .tries = 12, .pack = pack};
+    .tables = {iq::shift_up_repeated, iq::shift_down_repeated},
+    .table_of_group = true, .whole_grid = false,
+    .first = 0.9f, .last = 3.5f, .tries = 7, .pack = pack};
 
 }  // namespace
 
@@ -388,6 +392,7 @@ constinit const Codec iq1_m = {
     .decode = scalar::decode_iq1_m,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq1_m, search>,
     .census = census,
 };

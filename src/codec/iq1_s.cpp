@@ -38,13 +38,17 @@ struct FittedIQ1_S {
   float scales[8] = {};
 };
 
-inline void store(const FittedIQ1_S& fitted, std::byte* out) {
-  BlockIQ1_S block = {};
+inline void set_ids(const uint16_t* keys, BlockIQ1_S& block) {
   for (int h = 0; h < 32; ++h) {
-    const int id = iq::iq1s_grid().id(fitted.keys[h]);
+    const int id = iq::iq1s_grid().id(keys[h]);
     block.ids[h] = static_cast<uint8_t>(id);
     block.qh[h / 4] = static_cast<uint16_t>(block.qh[h / 4] | id >> 8 << (h % 4 * 3));
   }
+}
+
+inline void store(const FittedIQ1_S& fitted, std::byte* out) {
+  BlockIQ1_S block = {};
+  set_ids(fitted.keys, block);
   const float largest = *std::max_element(fitted.scales, fitted.scales + 8);
   if (largest > 0) {
     const float d = largest / 15;
@@ -292,11 +296,7 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 void pack(const FittedGrid& fitted, std::byte* out) {
   BlockIQ1_S block = {.d = fitted.d};
-  for (int h = 0; h < 32; ++h) {
-    const int id = iq::iq1s_grid().id(fitted.keys[h]);
-    block.ids[h] = static_cast<uint8_t>(id);
-    block.qh[h / 4] = static_cast<uint16_t>(block.qh[h / 4] | id >> 8 << (h % 4 * 3));
-  }
+  set_ids(fitted.keys, block);
   for (int b = 0; b < 8; ++b)
     block.qh[b] =
         static_cast<uint16_t>(block.qh[b] | fitted.codes[b] << 12 | fitted.down[4 * b] << 15);
@@ -306,8 +306,9 @@ void pack(const FittedGrid& fitted, std::byte* out) {
 constexpr GridType search = {
     .sub = 32, .group = 8, .codes = 8, .block_bytes = sizeof(BlockIQ1_S),
     .signs = GridSigns::none, .grid = iq::iq1s_grid,
-    .tables = {iq::shift_up_repeated, iq::shift_down_repeated}, .table_of_group = false,
-    .first = 0.9f, .last = 3.5f, .tries = 12, .pack = pack};
+    .tables = {iq::shift_up_repeated, iq::shift_down_repeated},
+    .table_of_group = false, .whole_grid = false,
+    .first = 0.9f, .last = 3.5f, .tries = 7, .pack = pack};
 
 }  // namespace
 
@@ -318,6 +319,7 @@ constinit const Codec iq1_s = {
     .block_bytes = sizeof(BlockIQ1_S),
     .decode = scalar::decode_iq1_s,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq1_s, search>,
     .census = census,
 };

@@ -126,9 +126,10 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 constexpr GridType search = {
     .sub = 16, .group = 8, .codes = 16, .block_bytes = sizeof(BlockIQ2_S),
-    .signs = GridSigns::free, .grid = iq::iq2s_grid, .tables = {iq::iq2_coordinates, nullptr},
-    .table_of_group = false, .first = 3.5f, .last = 8, .tries = 10,
-    .pack = iq::pack<IQ2_S>};
+    .signs = GridSigns::free, .grid = iq::iq2s_grid,
+    .tables = {iq::iq2_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 3.5f, .last = 8, .tries = 7, .pack = iq::pack<IQ2_S>};
 
 }  // namespace
 
@@ -140,6 +141,7 @@ constinit const Codec iq2_s = {
     .decode = scalar::decode_iq2_s,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq2_s, search>,
     .census = census,
 };

@@ -110,9 +110,10 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 constexpr GridType search = {
     .sub = 16, .group = 8, .codes = 16, .block_bytes = sizeof(BlockIQ2_XS),
-    .signs = GridSigns::even, .grid = iq::iq2xs_grid, .tables = {iq::iq2_coordinates, nullptr},
-    .table_of_group = false, .first = 3.5f, .last = 8, .tries = 10,
-    .pack = iq::pack<IQ2_XS>};
+    .signs = GridSigns::even, .grid = iq::iq2xs_grid,
+    .tables = {iq::iq2_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 3.5f, .last = 8, .tries = 7, .pack = iq::pack<IQ2_XS>};
 
 }  // namespace
 
@@ -123,6 +124,7 @@ constinit const Codec iq2_xs = {
     .block_bytes = sizeof(BlockIQ2_XS),
     .decode = scalar::decode_iq2_xs,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq2_xs, search>,
     .census = census,
 };

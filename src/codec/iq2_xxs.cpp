@@ -114,9 +114,10 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 constexpr GridType search = {
     .sub = 32, .group = 8, .codes = 16, .block_bytes = sizeof(BlockIQ2_XXS),
-    .signs = GridSigns::even, .grid = iq::iq2xxs_grid, .tables = {iq::iq2_coordinates, nullptr},
-    .table_of_group = false, .first = 3.5f, .last = 8, .tries = 10,
-    .pack = iq::pack<IQ2_XXS>};
+    .signs = GridSigns::even, .grid = iq::iq2xxs_grid,
+    .tables = {iq::iq2_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 3.5f, .last = 8, .tries = 7, .pack = iq::pack<IQ2_XXS>};
 
 }  // namespace
 
@@ -127,6 +128,7 @@ constinit const Codec iq2_xxs = {
     .block_bytes = sizeof(BlockIQ2_XXS),
     .decode = scalar::decode_iq2_xxs,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq2_xxs, search>,
     .census = census,
 };

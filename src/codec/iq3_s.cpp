@@ -142,9 +142,10 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 constexpr GridType search = {
     .sub = 32, .group = 4, .codes = 16, .block_bytes = sizeof(BlockIQ3_S),
-    .signs = GridSigns::free, .grid = iq::iq3s_grid, .tables = {iq::iq3s_coordinates, nullptr},
-    .table_of_group = false, .first = 11, .last = 20, .tries = 12,
-    .pack = iq::pack<IQ3_S>};
+    .signs = GridSigns::free, .grid = iq::iq3s_grid,
+    .tables = {iq::iq3s_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 11, .last = 20, .tries = 7, .pack = iq::pack<IQ3_S>};
 
 }  // namespace
 
@@ -156,6 +157,7 @@ constinit const Codec iq3_s = {
     .decode = scalar::decode_iq3_s,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq3_s, search>,
     .mended = mended,
     .census = census,

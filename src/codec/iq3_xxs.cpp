@@ -125,9 +125,10 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 
 constexpr GridType search = {
     .sub = 32, .group = 4, .codes = 16, .block_bytes = sizeof(BlockIQ3_XXS),
-    .signs = GridSigns::even, .grid = iq::iq3xxs_grid, .tables = {iq::iq3xxs_coordinates, nullptr},
-    .table_of_group = false, .first = 11, .last = 20, .tries = 12,
-    .pack = iq::pack<IQ3_XXS>};
+    .signs = GridSigns::even, .grid = iq::iq3xxs_grid,
+    .tables = {iq::iq3xxs_coordinates, nullptr},
+    .table_of_group = false, .whole_grid = true,
+    .first = 11, .last = 20, .tries = 7, .pack = iq::pack<IQ3_XXS>};
 
 }  // namespace
 
@@ -139,6 +140,7 @@ constinit const Codec iq3_xxs = {
     .decode = scalar::decode_iq3_xxs,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<iq3_xxs, search>,
     .census = census,
 };

@@ -171,9 +171,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 32, .count = 1, .block_bytes = sizeof(BlockIQ4_NL), .set = LevelSet::iq4,
-    .low = -127, .high = 113, .scale_low = 1, .scale_high = 1, .first = 90, .last = 150,
-    .tries = 40,
-    .pack = pack};
+    .low = -127, .high = 113, .scale_low = 1, .scale_high = 1,
+    .first = 90, .last = 150, .tries = 30, .wide = 24, .close = 12, .pack = pack};
 
 }  // namespace
 

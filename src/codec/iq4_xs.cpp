@@ -211,9 +211,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 32, .count = 8, .block_bytes = sizeof(BlockIQ4_XS), .set = LevelSet::iq4,
-    .low = -127, .high = 113, .scale_low = -32, .scale_high = 31, .first = 90, .last = 150,
-    .tries = 40,
-    .pack = pack};
+    .low = -127, .high = 113, .scale_low = -32, .scale_high = 31,
+    .first = 90, .last = 140, .tries = 12, .wide = 24, .close = 4, .pack = pack};
 
 }  // namespace
 

@@ -17,8 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
 // The first of a list of keys whose levels lie nearest to the `group` values y with weights v, both
-// `distance` floats apart. coordinates: those of the levels, repeated to 16. Up to 15 keys behind the
-// list are read.
+// `distance` floats apart. coordinates: those of the levels, repeated to 16. Up to 15 keys behind
+// the list are read.
 #if HWY_TARGET <= HWY_AVX3
 template <int group, int bits>
 HWY_INLINE uint32_t nearest_of(std::span<const uint16_t> list, float scale, const float* y,

@@ -140,8 +140,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 128, .count = 1, .block_bytes = sizeof(BlockQ1_0), .set = LevelSet::sign,
-    .low = -1, .high = 1, .scale_low = 1, .scale_high = 1, .first = 1, .last = 2, .tries = 2,
-    .pack = pack};
+    .low = -1, .high = 1, .scale_low = 1, .scale_high = 1,
+    .first = 1, .last = 2, .tries = 2, .wide = 1, .close = 0, .pack = pack};
 
 }  // namespace
 

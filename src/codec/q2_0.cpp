@@ -28,6 +28,13 @@ struct BlockQ2_0 {
 };
 static_assert(sizeof(BlockQ2_0) == 18);
 
+inline void set_codes(const uint8_t* codes, BlockQ2_0& block) {
+  for (int j = 0; j < 16; ++j) {
+    const uint8_t* c = codes + 4 * j;
+    block.qs[j] = static_cast<uint8_t>(c[0] | c[1] << 2 | c[2] << 4 | c[3] << 6);
+  }
+}
+
 }  // namespace recast::codec
 #endif
 
@@ -51,10 +58,7 @@ void encode_q2_0(const float* x, std::byte* out, int64_t n) {
   alignas(64) uint8_t codes[64];
   for (; n > 0; n -= 64, x += 64, out += sizeof(BlockQ2_0)) {
     BlockQ2_0 block = {.d = f16_from_f32(codes_of_ones(x, 64, 0, codes))};
-    for (int j = 0; j < 16; ++j) {
-      const uint8_t* c = codes + 4 * j;
-      block.qs[j] = static_cast<uint8_t>(c[0] | c[1] << 2 | c[2] << 4 | c[3] << 6);
-    }
+    set_codes(codes, block);
     std::memcpy(out, &block, sizeof block);
   }
 }
@@ -109,16 +113,17 @@ void census(const std::byte* source, int64_t n, int64_t first_index, FloatCensus
 }
 
 void pack(const FittedBlock& fitted, std::byte* out) {
+  uint8_t codes[64];
+  for (int i = 0; i < 64; ++i) codes[i] = static_cast<uint8_t>(fitted.levels[i] + 1);
   BlockQ2_0 block = {.d = fitted.d};
-  for (int i = 0; i < 64; ++i)
-    block.qs[i / 4] |= static_cast<uint8_t>((fitted.levels[i] + 1) << (i % 4 * 2));
+  set_codes(codes, block);
   std::memcpy(out, &block, sizeof block);
 }
 
 constexpr ScaledType search = {
     .sub = 64, .count = 1, .block_bytes = sizeof(BlockQ2_0), .set = LevelSet::whole,
-    .low = -1, .high = 2, .scale_low = 1, .scale_high = 1, .first = 0.75f, .last = 4, .tries = 40,
-    .pack = pack};
+    .low = -1, .high = 2, .scale_low = 1, .scale_high = 1,
+    .first = 1, .last = 3, .tries = 30, .wide = 24, .close = 12, .pack = pack};
 
 }  // namespace
 

@@ -125,9 +125,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr AffineType search = {
-    .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ2_K), .top = 3, .scale_top = 15,
-    .cut = 0.08f, .cuts = 4, .rounds = 3,
-    .pack = pack};
+    .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ2_K), .top = 3,
+    .scale_top = 15, .cut = 0.04f, .cuts = 6, .rounds = 3, .pack = pack};
 
 }  // namespace
 
@@ -139,6 +138,7 @@ constinit const Codec q2_k = {
     .decode = scalar::decode_q2_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<q2_k, search>,
     .census = census,
 };

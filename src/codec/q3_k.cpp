@@ -304,8 +304,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ3_K), .set = LevelSet::whole,
-    .low = -4, .high = 3, .scale_low = -32, .scale_high = 31, .first = 2, .last = 6, .tries = 30,
-    .pack = pack};
+    .low = -4, .high = 3, .scale_low = -32, .scale_high = 31,
+    .first = 2.5f, .last = 5, .tries = 16, .wide = 24, .close = 4, .pack = pack};
 
 }  // namespace
 

@@ -192,8 +192,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ4_0), .set = LevelSet::whole,
-    .low = -8, .high = 7, .scale_low = 1, .scale_high = 1, .first = 5, .last = 10, .tries = 40,
-    .pack = pack};
+    .low = -8, .high = 7, .scale_low = 1, .scale_high = 1,
+    .first = 6, .last = 10, .tries = 30, .wide = 24, .close = 12, .pack = pack};
 
 }  // namespace
 
@@ -205,6 +205,7 @@ constinit const Codec q4_0 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
     .encode_best = best<q4_0, search>,
     .census = census,
 };

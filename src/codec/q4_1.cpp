@@ -198,9 +198,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr AffineType search = {
-    .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ4_1), .top = 15, .scale_top = 1,
-    .cut = 0.02f, .cuts = 4, .rounds = 3,
-    .pack = pack};
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ4_1), .top = 15,
+    .scale_top = 1, .cut = 0.02f, .cuts = 8, .rounds = 3, .pack = pack};
 
 }  // namespace
 
@@ -212,6 +211,7 @@ constinit const Codec q4_1 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
     .encode_best = best<q4_1, search>,
     .census = census,
 };

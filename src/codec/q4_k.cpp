@@ -125,9 +125,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr AffineType search = {
-    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ4_K), .top = 15, .scale_top = 63,
-    .cut = 0.02f, .cuts = 4, .rounds = 2,
-    .pack = pack};
+    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ4_K), .top = 15,
+    .scale_top = 63, .cut = 0.02f, .cuts = 8, .rounds = 2, .pack = pack};
 
 }  // namespace
 
@@ -139,6 +138,7 @@ constinit const Codec q4_k = {
     .decode = scalar::decode_q4_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<q4_k, search>,
     .census = census,
 };

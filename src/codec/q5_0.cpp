@@ -204,8 +204,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ5_0), .set = LevelSet::whole,
-    .low = -16, .high = 15, .scale_low = 1, .scale_high = 1, .first = 13, .last = 18, .tries = 40,
-    .pack = pack};
+    .low = -16, .high = 15, .scale_low = 1, .scale_high = 1,
+    .first = 12, .last = 19, .tries = 40, .wide = 24, .close = 12, .pack = pack};
 
 }  // namespace
 
@@ -217,6 +217,7 @@ constinit const Codec q5_0 = {
     .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = encode,
     .encode_best = best<q5_0, search>,
     .census = census,
 };

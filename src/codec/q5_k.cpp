@@ -133,9 +133,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr AffineType search = {
-    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ5_K), .top = 31, .scale_top = 63,
-    .cut = 0.01f, .cuts = 4, .rounds = 2,
-    .pack = pack};
+    .sub = 32, .count = 8, .block_bytes = sizeof(BlockQ5_K), .top = 31,
+    .scale_top = 63, .cut = 0.02f, .cuts = 8, .rounds = 2, .pack = pack};
 
 }  // namespace
 
@@ -147,6 +146,7 @@ constinit const Codec q5_k = {
     .decode = scalar::decode_q5_k,
     .encode = encode,
     .encode_weighted = encode_weighted,
+    .encode_fast = fast<search>,
     .encode_best = best<q5_k, search>,
     .census = census,
 };

@@ -210,9 +210,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 16, .count = 16, .block_bytes = sizeof(BlockQ6_K), .set = LevelSet::whole,
-    .low = -32, .high = 31, .scale_low = -128, .scale_high = 127, .first = 28, .last = 34,
-    .tries = 30,
-    .pack = pack};
+    .low = -32, .high = 31, .scale_low = -128, .scale_high = 127,
+    .first = 26, .last = 34, .tries = 28, .wide = 16, .close = 8, .pack = pack};
 
 }  // namespace
 

@@ -182,9 +182,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 32, .count = 1, .block_bytes = sizeof(BlockQ8_0), .set = LevelSet::whole,
-    .low = -127, .high = 127, .scale_low = 1, .scale_high = 1, .first = 120, .last = 130,
-    .tries = 40,
-    .pack = pack};
+    .low = -127, .high = 127, .scale_low = 1, .scale_high = 1,
+    .first = 100, .last = 130, .tries = 200, .wide = 24, .close = 12, .pack = pack};
 
 }  // namespace
 

@@ -120,8 +120,8 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 
 constexpr ScaledType search = {
     .sub = 256, .count = 1, .block_bytes = sizeof(BlockTQ2_0), .set = LevelSet::whole,
-    .low = -1, .high = 1, .scale_low = 1, .scale_high = 1, .first = 0.75f, .last = 4, .tries = 40,
-    .pack = pack};
+    .low = -1, .high = 1, .scale_low = 1, .scale_high = 1,
+    .first = 1, .last = 3, .tries = 30, .wide = 24, .close = 12, .pack = pack};
 
 }  // namespace
 
