@@ -93,7 +93,7 @@ struct Bench {
     if (peer) candidates.push_back({0, peer});
     const std::vector<double> ns = measure(std::move(candidates), n);
     const double floor = bytes_per_weight * copy_ns_per_byte;
-    fmt::print("{:7} {:11} {:7.3f} {:7.3f} {:7.3f} {:7.3f}", type, way, ns[0], ns[1], ns[2], ns[3]);
+    fmt::print("{:7} {:13} {:7.3f} {:7.3f} {:7.3f} {:7.3f}", type, way, ns[0], ns[1], ns[2], ns[3]);
     if (peer)
       fmt::print(" {:8.3f} {:6.1f}x", ns[4], ns[4] / ns[0]);
     else
@@ -121,6 +121,24 @@ struct Bench {
                                 row_length);
         },
         peer);
+  }
+
+  // Effort::fast and Effort::aggressive, the latter also with importance.
+  void levels(const Codec& codec) {
+    const double stored = static_cast<double>(codec.block_bytes) / codec.block_elements;
+    const auto best = [&](const float* importance_row) {
+      return [&, importance_row] {
+        codec.encode_best(weights.data(), importance_row, packed.data(), n / row_length,
+                          row_length);
+      };
+    };
+    if (codec.encode_fast && codec.encode_fast != codec.encode)
+      line(
+          codec.name, "fast", 4 + stored,
+          [&] { codec.encode_fast(weights.data(), packed.data(), n); }, nullptr);
+    if (!codec.encode_best) return;
+    line(codec.name, "aggressive", 4 + stored, best(nullptr), nullptr);
+    line(codec.name, "agg. weighted", 4 + stored, best(importance.data()), nullptr);
   }
 
   // From f16 as models store it: ours by tiles that stay in the second cache.
@@ -209,13 +227,14 @@ int main(int argc, char** argv) {
   Bench bench(oracle::open_ggml(oracle::ggml_folder()), n);
   fmt::print("{} weights, one thread, ns a weight; memcpy {:.1f} GB/s read + written\n", n,
              1 / bench.copy_ns_per_byte);
-  fmt::print("{:7} {:11} {:>7} {:>7} {:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>6}\n", "type", "",
+  fmt::print("{:7} {:13} {:>7} {:>7} {:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>6}\n", "type", "",
              "best", "AVX2", "SSSE3", "SSE2", "peer", "ratio", "floor", "share", "GB/s");
   for (const auto& type : oracle::ggml_types) {
     if (argc > 2 && std::find(argv + 2, argv + argc, type.codec) == argv + argc) continue;
     const Codec& codec = *codec::find(type.codec);
     if (codec.encode) bench.encode(type, codec);
     if (codec.encode_weighted) bench.encode_weighted(type, codec);
+    bench.levels(codec);
     if (codec.encode && type.dequantizer) bench.encode_from_f16(type, codec);
     bench.decode(type, codec);
   }
