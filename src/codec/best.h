@@ -68,11 +68,12 @@ struct AffineType {
 void fit(const AffineType& type, const float* x, const float* w, int64_t blocks, std::byte* out);
 void encode_fast(const AffineType& type, const float* source, std::byte* destination, int64_t n);
 
-// x = scale * fp4_doubled[code], a sub-block's scale being value(0 ... last), rising.
+// x = scale * fp4_doubled[code], a sub-block's scale being value(0 ... last), rising; more than
+// `above` codes further a scale is at least twice as large.
 struct Fp4Type {
   int sub, count;
   uint64_t block_bytes;
-  int last;
+  int last, above;
   float (*value)(uint8_t);
   void (*pack)(const FittedBlock&, std::byte*);  // scales: those codes
 

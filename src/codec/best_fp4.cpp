@@ -1,8 +1,8 @@
 // The search of best.h for 4-bit floats under scales that can all be tried.
 //
-// From some scales above the first that covers every value downwards, until the values beyond the
-// largest level alone cost more than the best scale. Nothing above can be better: where half of a
-// scale still covers the values, its levels contain those of the whole.
+// From less than twice the first scale that covers every value downwards, until the values beyond
+// the largest level alone cost more than the best scale. Nothing above can be better: where half of
+// a scale still covers the values, its levels contain those of the whole.
 #include <algorithm>
 #include <cmath>
 
@@ -57,7 +57,6 @@ HWY_INLINE void try_scales(const Fp4Type& type, const LaneBlocks& in, Fp4Lanes& 
 }
 
 HWY_INLINE void start(const Fp4Type& type, const LaneBlocks& in, Fp4Lanes& lane) {
-  constexpr int above = 9;  // more than a doubling of either kind of scale
   for (int at = 0; at < width; at += lanes) {
     VecF largest = hn::Zero(LaneF());
     for (int i = at; i < type.sub * width; i += width) {
@@ -78,14 +77,16 @@ HWY_INLINE void start(const Fp4Type& type, const LaneBlocks& in, Fp4Lanes& lane)
       else
         high = middle;
     }
-    lane.code[s] = in.unit[s] > 0 && lane.largest[s] > 0 ? std::min(low + above, type.last) : -1;
+    lane.code[s] = lane.largest[s] > 0 ? std::min(low + type.above, type.last) : -1;
   }
 }
 
 void fit_fp4(const Fp4Type& type, const LaneBlocks& in, FittedBlock* out) {
+  double inverse[width];
+  for (int s = 0; s < width; ++s) inverse[s] = in.unit[s] > 0 ? 1 / in.unit[s] : 0;
   const auto scale_of = [&](int s, int code) {
-    if (!(in.unit[s] > 0) || code < 0) return 0.0f;
-    return static_cast<float>(type.value(static_cast<uint8_t>(code)) / in.unit[s]);
+    const float value = code < 0 ? 0 : type.value(static_cast<uint8_t>(code));
+    return static_cast<float>(value * inverse[s]);
   };
   Fp4Lanes lane;
   start(type, in, lane);

@@ -44,6 +44,7 @@ struct GridSearch {
   const GridType& type;
   const iq::Grid& grid;
   bool whole_grid = false;  // search all of it where a group is off the grid
+  bool one_table = false;   // decide for a table before the grid is looked at
 
   GroupFit fit_group(const float* y, const float* w, float scale, const float* table) const {
     GroupFit fit;
@@ -90,6 +91,21 @@ struct GridSearch {
     return static_cast<uint8_t>(signs ^ 1 << turned);
   }
 
+  // The table whose levels, free of the grid, lie nearest to n values.
+  int nearest_table(const float* x, const float* w, int n, float scale) const {
+    float losses[2] = {};
+    for (int t = 0; t < 2; ++t)
+      for (int i = 0; i < n; ++i) {
+        float least = 3e38f;
+        for (int l = 0; l < levels; ++l) {
+          const float e = scale * type.tables[t][l] - x[i];
+          least = std::min(least, e * e);
+        }
+        losses[t] += w[i] * least;
+      }
+    return losses[1] < losses[0];
+  }
+
   GridFit fit_sub_block(const float* x, const float* w, float scale) const {
     GridFit best;
     float y[32];
@@ -99,11 +115,18 @@ struct GridSearch {
     if (type.signs != GridSigns::none)
       for (int k = 0; k < type.sub; k += 8)
         tried[0].signs[k / 8] = split_signs(x + k, w + k, scale, y + k);
-    const int tables = type.tables[1] ? 2 : 1;
+    const int tables = type.tables[1] ? 2 : 1, run = type.table_of_group ? group : type.sub;
+    int table = -1;  // the only one, if not negative
     for (int g = 0; g < type.sub / group; ++g) {
       GroupFit fits[2];
-      for (int t = 0; t < tables; ++t)
-        fits[t] = fit_group(y + g * group, w + g * group, scale, type.tables[t]);
+      if (one_table && tables == 2 && g * group % run == 0)
+        table = nearest_table(y + g * group, w + g * group, run, scale);
+      for (int t = 0; t < tables; ++t) {
+        if (table == 1 - t)
+          fits[t].error = 1e30f;
+        else
+          fits[t] = fit_group(y + g * group, w + g * group, scale, type.tables[t]);
+      }
       for (int t = 0; t < tables; ++t) {
         const int from = type.table_of_group && fits[1].error < fits[0].error ? 1 : t;
         tried[t].keys[g] = static_cast<uint16_t>(fits[from].key);
@@ -233,7 +256,7 @@ GridChoice search_block(const GridType& type, const float* x, const float* w, do
 // Effort::fast: the largest value lies in the middle of where the search would put it.
 template <int group, int bits>
 GridChoice round_block(const GridType& type, const float* x, const float* w, double unit) {
-  const GridSearch<group, bits> search = {type, type.grid()};
+  const GridSearch<group, bits> search = {type, type.grid(), false, true};
   float scales[16], largest = 0;
   for (int j = 0; j < 256 / type.sub; ++j) {
     float top = 0;
@@ -291,10 +314,11 @@ void fit_block(const GridType& type, Effort effort, const float* x, const float*
     heaviest = std::max(heaviest, w[i]);
   }
   if (largest == 0) return;
-  const double unit = power_of_two_below(largest), weight = power_of_two_below(heaviest);
+  const double unit = power_of_two_below(largest), inverse = 1 / unit;
+  const double weight = 1 / power_of_two_below(heaviest);
   for (int i = 0; i < 256; ++i) {
-    values[i] = static_cast<float>(std::clamp(x[i] / unit, -4., 4.));
-    weights[i] = static_cast<float>(w[i] / weight);
+    values[i] = static_cast<float>(std::clamp(x[i] * inverse, -4., 4.));
+    weights[i] = static_cast<float>(w[i] * weight);
   }
   FittedGrid fitted = {};
   const auto kernel = HWY_DYNAMIC_DISPATCH(fit_grid);

@@ -28,5 +28,8 @@ inline int nearest_fp4(float x, float scale) {
 }  // namespace scalar
 
 // The code of a value of fp4_doubled.
-inline int fp4_code(int level) { return scalar::nearest_fp4(static_cast<float>(level), 1); }
+inline int fp4_code(int level) {
+  constexpr uint8_t codes[13] = {0, 1, 2, 3, 4, 0, 5, 0, 6, 0, 0, 0, 7};
+  return level < 0 ? codes[-level] | 8 : codes[level];
+}
 }  // namespace recast::codec

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 // The 16 levels of IQ4_NL and IQ4_XS and the search of the scale of 32 values.
@@ -63,9 +65,17 @@ inline void set_iq4_codes(const float* x, float scale, uint8_t* bytes) {
 
 }  // namespace scalar
 
+// By level + 128, where there is one.
+inline constexpr std::array<uint8_t, 256> iq4_codes = [] {
+  std::array<uint8_t, 256> codes = {};
+  for (uint8_t code = 0; code < 16; ++code)
+    codes[static_cast<size_t>(static_cast<int>(iq4_levels[code]) + 128)] = code;
+  return codes;
+}();
+
 // The same for 32 values of iq4_levels.
 inline void set_iq4_levels(const int8_t* levels, uint8_t* bytes) {
-  const auto code = [](int8_t level) { return scalar::nearest_iq4(level); };
+  const auto code = [](int8_t level) { return iq4_codes[static_cast<size_t>(level + 128)]; };
   for (int j = 0; j < 16; ++j)
     bytes[j] = static_cast<uint8_t>(code(levels[j]) | code(levels[j + 16]) << 4);
 }

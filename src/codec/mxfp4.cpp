@@ -140,7 +140,7 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr Fp4Type search = {
-    .sub = 32, .count = 1, .block_bytes = sizeof(BlockMXFP4), .last = 252,
+    .sub = 32, .count = 1, .block_bytes = sizeof(BlockMXFP4), .last = 252, .above = 0,
     .value = scale_of, .pack = pack};
 
 }  // namespace

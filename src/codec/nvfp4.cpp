@@ -165,7 +165,7 @@ void pack(const FittedBlock& fitted, std::byte* out) {
 }
 
 constexpr Fp4Type search = {
-    .sub = 16, .count = 4, .block_bytes = sizeof(BlockNVFP4), .last = 0x7e,
+    .sub = 16, .count = 4, .block_bytes = sizeof(BlockNVFP4), .last = 0x7e, .above = 7,
     .value = [](uint8_t code) { return 0.5f * ue4m3_value(code); }, .pack = pack};
 
 }  // namespace

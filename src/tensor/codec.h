@@ -51,7 +51,7 @@ struct Codec {
   // importance changes nothing. Some types have this one only: they need importance.
   void (*encode_weighted)(const float* source, const float* importance, std::byte* destination,
                           int64_t rows, int64_t row) = nullptr;
-  // Effort::fast, as encode. Null where encode searches nothing.
+  // Effort::fast, as encode. Null where neither encode nor encode_weighted searches.
   void (*encode_fast)(const float* source, std::byte* destination, int64_t n) = nullptr;
   // Effort::aggressive, as encode_weighted; importance may be null (all columns count alike). In no
   // block is the sum of importance times squared error larger than after balanced. Null where
