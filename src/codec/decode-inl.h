@@ -50,17 +50,29 @@ HWY_INLINE void look_up_levels(const std::byte* block, int8_t* levels) {
   }
 }
 
+// Calls body(block, its place in the source) for each block, from copies, since blocks lie at any
+// address. `together` are copied before the first is read: a load that spans two stores waits for
+// all stores before them.
+template <class T, int64_t together, class Body>
+HWY_INLINE void for_blocks(const std::byte* source, int64_t n, const Body& body) {
+  typename T::Block blocks[together];
+  for (int64_t left = n / T::elements; left > 0; left -= together) {
+    const int64_t count = std::min(together, left);
+    std::memcpy(blocks, source, static_cast<size_t>(count) * sizeof blocks[0]);
+    for (int64_t b = 0; b < count; ++b, source += sizeof blocks[0]) body(blocks[b], source);
+  }
+}
+
 template <class T>
 HWY_INLINE void decode_runs(const std::byte* source, float* destination, int64_t n) {
   const LaneF f;
   const LaneI i32;
   const hn::Rebind<int8_t, LaneF> i8;
   Runs<T::elements, T::run> r;
-  for (; n > 0; n -= T::elements, source += sizeof(typename T::Block)) {
-    typename T::Block block;
-    std::memcpy(&block, source, sizeof block);
+  constexpr int64_t together = T::table ? 1 : 16;  // of those with a table, little is read here
+  const auto decode = [&](const typename T::Block& block, const std::byte* place) HWY_ATTR {
     T::read(block, r);
-    if constexpr (T::table != nullptr) look_up_levels<T>(source, r.levels);
+    if constexpr (T::table != nullptr) look_up_levels<T>(place, r.levels);
     for (int k = 0; k < T::elements / T::run; ++k) {
       const VecF scale = set(r.scales[k]);
       for (int i = 0; i < T::run; i += lanes, destination += lanes) {
@@ -70,7 +82,8 @@ HWY_INLINE void decode_runs(const std::byte* source, float* destination, int64_t
         store(value, destination);
       }
     }
-  }
+  };
+  for_blocks<T, together>(source, n, decode);
 }
 
 // 8 values.
@@ -100,13 +113,11 @@ HWY_INLINE void write_eight(const Eight& eight, float* destination) {
 template <class T>
 HWY_INLINE void decode_eights(const std::byte* source, float* destination, int64_t n) {
   const uint64_t* const levels = T::levels();
-  for (; n > 0; n -= T::elements, source += sizeof(typename T::Block)) {
-    typename T::Block block;
-    std::memcpy(&block, source, sizeof block);
+  for_blocks<T, 16>(source, n, [&](const typename T::Block& block, const std::byte*) HWY_ATTR {
     const float d = T::step(block);
     for (int h = 0; h < T::elements / 8; ++h, destination += 8)
       write_eight<T>(T::eight(block, d, h, levels), destination);
-  }
+  });
 }
 
 #endif  // HWY_TARGET == HWY_SCALAR

@@ -88,13 +88,15 @@ inline void store(const FittedIQ1_S& fitted, std::byte* out) {
   std::memcpy(out, &block, sizeof block);
 }
 
+// See eights.h.
 struct EightsIQ1_S {
   using Block = BlockIQ1_S;
   static constexpr int elements = 256;
   static constexpr bool has_signs = false, shifted = true;
   static float step(const Block& block) { return f32_from_f16(block.d); }
   static const uint64_t* levels() {
-    static const std::vector<uint64_t> table = iq::value_bytes(iq::iq1s_keys, 8, 2, iq::iq1_values);
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq1s_keys, 8, 2, iq::iq1_values);
     return table.data();
   }
   static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {

@@ -52,13 +52,15 @@ struct IQ2_S {
   }
 };
 
+// See eights.h.
 struct EightsIQ2_S {
   using Block = BlockIQ2_S;
   static constexpr int elements = 256;
   static constexpr bool has_signs = true, shifted = false;
   static float step(const Block& block) { return f32_from_f16(block.d); }
   static const uint64_t* levels() {
-    static const std::vector<uint64_t> table = iq::value_bytes(iq::iq2s_keys, 8, 2, iq::iq2_values);
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq2s_keys, 8, 2, iq::iq2_values);
     return table.data();
   }
   static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {

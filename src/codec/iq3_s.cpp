@@ -56,13 +56,15 @@ struct IQ3_S {
   }
 };
 
+// See eights.h.
 struct EightsIQ3_S {
   using Block = BlockIQ3_S;
   static constexpr int elements = 256;
   static constexpr bool has_signs = true, shifted = false;
   static float step(const Block& block) { return f32_from_f16(block.d); }
   static const uint64_t* levels() {
-    static const std::vector<uint64_t> table = iq::value_bytes(iq::iq3s_keys, 4, 3, iq::iq3_s_values);
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq3s_keys, 4, 3, iq::iq3_s_values);
     return table.data();
   }
   static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {

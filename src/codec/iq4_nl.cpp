@@ -28,6 +28,7 @@ struct BlockIQ4_NL {
 };
 static_assert(sizeof(BlockIQ4_NL) == 18);
 
+// See runs.h.
 struct RunsIQ4_NL {
   using Block = BlockIQ4_NL;
   static constexpr int elements = 32, run = 32;

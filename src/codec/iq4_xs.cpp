@@ -49,6 +49,7 @@ inline void set_scales(float* scales, BlockIQ4_XS& block) {
   }
 }
 
+// See runs.h.
 struct RunsIQ4_XS {
   using Block = BlockIQ4_XS;
   static constexpr int elements = 256, run = 32;

@@ -46,6 +46,7 @@ inline uint8_t exponent_of(float magnitude) {
   return static_cast<uint8_t>(static_cast<int>(std::floor(logarithm)) + 125);
 }
 
+// See runs.h.
 struct RunsMXFP4 {
   using Block = BlockMXFP4;
   static constexpr int elements = 32, run = 32;

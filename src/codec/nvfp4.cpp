@@ -53,6 +53,7 @@ inline uint8_t ue4m3_code(float v) {
   return static_cast<uint8_t>(static_cast<uint32_t>(exponent) << 3 | mantissa);
 }
 
+// See runs.h.
 struct RunsNVFP4 {
   using Block = BlockNVFP4;
   static constexpr int elements = 64, run = 16;

@@ -27,6 +27,7 @@ struct BlockQ1_0 {
 };
 static_assert(sizeof(BlockQ1_0) == 18);
 
+// See eights.h.
 struct EightsQ1_0 {
   using Block = BlockQ1_0;
   static constexpr int elements = 128;

@@ -38,6 +38,7 @@ inline constexpr std::array<uint32_t, 256> q2_0_levels = [] {
   return levels;
 }();
 
+// See eights.h.
 struct EightsQ2_0 {
   using Block = BlockQ2_0;
   static constexpr int elements = 64;

@@ -74,6 +74,7 @@ inline void set_codes(const uint8_t* codes, BlockQ3_K& block) {
     }
 }
 
+// See runs.h.
 struct RunsQ3_K {
   using Block = BlockQ3_K;
   static constexpr int elements = 256, run = 16;

@@ -58,6 +58,7 @@ inline void set_codes(const uint8_t* codes, BlockQ6_K& block) {
     }
 }
 
+// See runs.h.
 struct RunsQ6_K {
   using Block = BlockQ6_K;
   static constexpr int elements = 256, run = 16;

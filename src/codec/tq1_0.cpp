@@ -57,6 +57,7 @@ inline void set_codes(const uint8_t* codes, BlockTQ1_0& block) {
   set_digits<2>(codes, block);
 }
 
+// See runs.h.
 struct RunsTQ1_0 {
   using Block = BlockTQ1_0;
   static constexpr int elements = 256, run = 256;

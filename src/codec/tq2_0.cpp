@@ -35,6 +35,7 @@ inline void set_codes(const uint8_t* codes, BlockTQ2_0& block) {
     }
 }
 
+// See runs.h.
 struct RunsTQ2_0 {
   using Block = BlockTQ2_0;
   static constexpr int elements = 256, run = 256;
