@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "codec/runs.h"
 #include "codec/search.h"
 #include "tensor/float16.h"
 
@@ -24,6 +25,23 @@
 //
 // Source: ggml of llama.cpp v0.5.0, quantize_row_q2_K, _q4_K and _q5_K.
 namespace recast::codec {
+
+// How a type K of these is decoded.
+template <class K>
+struct AffineRuns {
+  using Block = typename K::Block;
+  static constexpr int elements = 256, run = K::n;
+  static constexpr bool affine = true;
+  static constexpr const int8_t* table = nullptr;
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    K::codes(block, out.levels);
+    const float d = f32_from_f16(block.d), dmin = f32_from_f16(block.dmin);
+    for (int j = 0; j < elements / run; ++j) {
+      out.scales[j] = d * static_cast<float>(K::scale(block, j));
+      out.mins[j] = dmin * static_cast<float>(K::min(block, j));
+    }
+  }
+};
 
 // The codes of `count` scales out of `top`, and the size of one step.
 struct ScaleCodes {
@@ -110,23 +128,6 @@ void encode_affine(const float* x, const float* importance, std::byte* out, int6
                    int64_t row) {
   for (int64_t i = 0; i < n; i += 256, out += sizeof(typename K::Block))
     encode_affine_block<K>(x + i, importance ? importance + i % row : nullptr, out);
-}
-
-template <class K>
-void decode_affine(const std::byte* source, float* destination, int64_t n) {
-  uint8_t codes[256];
-  for (; n > 0; n -= 256, source += sizeof(typename K::Block), destination += 256) {
-    typename K::Block block;
-    std::memcpy(&block, source, sizeof block);
-    K::codes(block, codes);
-    const float d = f32_from_f16(block.d), dmin = f32_from_f16(block.dmin);
-    for (int j = 0; j < 256 / K::n; ++j) {
-      const float scale = d * static_cast<float>(K::scale(block, j));
-      const float min = dmin * static_cast<float>(K::min(block, j));
-      for (int i = j * K::n; i < (j + 1) * K::n; ++i)
-        destination[i] = scale * static_cast<float>(codes[i]) - min;
-    }
-  }
 }
 
 }  // namespace scalar

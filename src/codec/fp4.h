@@ -10,6 +10,9 @@ namespace recast::codec {
 
 inline constexpr float fp4_doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
+alignas(16) inline constexpr int8_t fp4_table[16] = {0, 1,  2,  3,  4,  6,  8,  12,
+                                                     0, -1, -2, -3, -4, -6, -8, -12};
+
 namespace scalar {
 
 // The first code whose value times `scale` lies nearest to x.

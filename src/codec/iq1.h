@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cfloat>
 #include <cstdint>
 #include <numeric>
@@ -21,6 +22,9 @@ alignas(64) inline constexpr float shift_up_repeated[16] = {
 alignas(64) inline constexpr float shift_down_repeated[16] = {
     -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0,
     -1.125f, -0.125f, 0.875f, 0, -1.125f, -0.125f, 0.875f, 0};
+
+// 1/8, or -1/8 where `down` is 1. No branch: it could not be foreseen.
+inline float shift_of(uint32_t down) { return std::bit_cast<float>(0x3e000000u | down << 31); }
 
 namespace scalar {
 

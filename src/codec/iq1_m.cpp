@@ -16,6 +16,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/iq1.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -134,6 +135,26 @@ inline void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
   std::memcpy(out, &block, sizeof block);
 }
 
+// See eights.h.
+struct EightsIQ1_M {
+  using Block = BlockIQ1_M;
+  static constexpr int elements = 256;
+  static constexpr bool has_signs = false, shifted = true;
+  static float step(const Block& block) { return f32_from_f16(d_of(block)); }
+  static const uint64_t* levels() {
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq1s_keys, 8, 2, iq::iq1_values);
+    return table.data();
+  }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {
+    const int code = block.scales[h / 8] >> (h / 2 % 4 * 3) & 7;
+    const int qh = block.qh[h / 2] >> (h % 2 * 4);
+    return {.scale = d * static_cast<float>(2 * code + 1),
+            .levels = table[block.ids[h] | (qh & 7) << 8],
+            .shift = iq::shift_of(static_cast<uint32_t>(qh >> 3 & 1))};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -142,6 +163,7 @@ inline void store(const float* x, const FittedIQ1_M& fitted, std::byte* out) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq1-inl.h"
 // clang-format on
 
@@ -279,6 +301,10 @@ void encode_iq1_m(const float* x, const float* importance, std::byte* out, int64
 }
 #endif
 
+void decode_iq1_m(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsIQ1_M>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -338,19 +364,7 @@ void encode_block(const float* x, const float* importance, std::byte* out) {
 }  // namespace
 
 void decode_iq1_m(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ1_M), destination += 256) {
-    BlockIQ1_M block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(d_of(block));
-    for (int h = 0; h < 32; ++h) {
-      const int code = block.scales[h / 8] >> (h / 2 % 4 * 3) & 7;
-      const int qh = block.qh[h / 2] >> (h % 2 * 4);
-      const float scale = d * static_cast<float>(2 * code + 1);
-      const uint32_t key = iq::iq1s_keys[block.ids[h] | (qh & 7) << 8];
-      for (int i = 0; i < 8; ++i)
-        destination[8 * h + i] = scale * table_of(qh & 8)[key >> (2 * i) & 3];
-    }
-  }
+  decode_eights<EightsIQ1_M>(source, destination, n);
 }
 
 void encode_iq1_m(const float* source, std::byte* destination, int64_t n) {
@@ -368,7 +382,13 @@ void encode_weighted_iq1_m(const float* source, const float* importance, std::by
 
 namespace {
 
+HWY_EXPORT(decode_iq1_m);
 HWY_EXPORT(encode_iq1_m);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq1_m);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq1_m);
@@ -412,7 +432,7 @@ constinit const Codec iq1_m = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ1_M),
-    .decode = scalar::decode_iq1_m,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

@@ -15,6 +15,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/iq1.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -92,6 +93,25 @@ inline void store(const FittedIQ1_S& fitted, std::byte* out) {
   std::memcpy(out, &block, sizeof block);
 }
 
+// See eights.h.
+struct EightsIQ1_S {
+  using Block = BlockIQ1_S;
+  static constexpr int elements = 256;
+  static constexpr bool has_signs = false, shifted = true;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() {
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq1s_keys, 8, 2, iq::iq1_values);
+    return table.data();
+  }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {
+    const int qh = block.qh[h / 4];
+    return {.scale = d * static_cast<float>(2 * (qh >> 12 & 7) + 1),
+            .levels = table[block.ids[h] | (qh >> (h % 4 * 3) & 7) << 8],
+            .shift = iq::shift_of(static_cast<uint32_t>(qh >> 15 & 1))};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -100,6 +120,7 @@ inline void store(const FittedIQ1_S& fitted, std::byte* out) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq1-inl.h"
 // clang-format on
 
@@ -233,6 +254,10 @@ void encode_iq1_s(const float* x, const float* importance, std::byte* out, int64
 }
 #endif
 
+void decode_iq1_s(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsIQ1_S>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -275,18 +300,7 @@ float fit_sub_block(const float* x, const float* w, uint16_t* keys, bool& down) 
 }  // namespace
 
 void decode_iq1_s(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ1_S), destination += 256) {
-    BlockIQ1_S block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int h = 0; h < 32; ++h) {
-      const int qh = block.qh[h / 4];
-      const float scale = d * static_cast<float>(2 * (qh >> 12 & 7) + 1);
-      const float* table = qh & 0x8000 ? iq::shift_down : iq::shift_up;
-      const uint32_t key = iq::iq1s_keys[block.ids[h] | (qh >> (h % 4 * 3) & 7) << 8];
-      for (int i = 0; i < 8; ++i) destination[8 * h + i] = scale * table[key >> (2 * i) & 3];
-    }
-  }
+  decode_eights<EightsIQ1_S>(source, destination, n);
 }
 
 void encode_weighted_iq1_s(const float* source, const float* importance, std::byte* destination,
@@ -308,7 +322,13 @@ void encode_weighted_iq1_s(const float* source, const float* importance, std::by
 
 namespace {
 
+HWY_EXPORT(decode_iq1_s);
 HWY_EXPORT(encode_iq1_s);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq1_s);
+  kernel(source, destination, n);
+}
 
 void encode_weighted(const float* source, const float* importance, std::byte* destination,
                      int64_t rows, int64_t row) {
@@ -343,7 +363,7 @@ constinit const Codec iq1_s = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ1_S),
-    .decode = scalar::decode_iq1_s,
+    .decode = decode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,
     .encode_best = best<iq1_s, search>,

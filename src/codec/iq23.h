@@ -40,16 +40,6 @@ struct Levels {
   float scales[16] = {};
 };
 
-// Decodes one group; bit i of `signs` negates value i.
-template <int group, int bits>
-void write_group(float scale, const float* values, uint32_t key, uint32_t signs,
-                 float* destination) {
-  for (int i = 0; i < group; ++i) {
-    const float value = scale * values[key >> (bits * i) & ((1 << bits) - 1)];
-    destination[i] = signs >> i & 1 ? -value : value;
-  }
-}
-
 namespace scalar {
 
 using codec::scalar::clamped;

@@ -14,6 +14,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/iq23.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -52,6 +53,26 @@ struct IQ2_S {
   }
 };
 
+// See eights.h.
+struct EightsIQ2_S {
+  using Block = BlockIQ2_S;
+  static constexpr int elements = 256;
+  static constexpr bool has_signs = true, shifted = false;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() {
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq2s_keys, 8, 2, iq::iq2_values);
+    return table.data();
+  }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {
+    const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
+    const int id = block.ids[h] | (block.qh[h / 4] >> (h % 4 * 2) & 3) << 8;
+    return {.scale = d * (0.5f + static_cast<float>(code)) * 0.25f,
+            .levels = table[id],
+            .signs = block.signs[h]};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -60,6 +81,7 @@ struct IQ2_S {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq23-inl.h"
 // clang-format on
 
@@ -71,6 +93,10 @@ void encode_iq2_s(const float* x, const float* importance, std::byte* out, int64
   encode_iq23<IQ2_S>(x, importance, out, n, row);
 }
 
+void decode_iq2_s(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsIQ2_S>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -80,18 +106,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_iq2_s(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ2_S), destination += 256) {
-    BlockIQ2_S block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int h = 0; h < 32; ++h) {
-      const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
-      const float scale = d * (0.5f + static_cast<float>(code)) * 0.25f;
-      const int id = block.ids[h] | (block.qh[h / 4] >> (h % 4 * 2) & 3) << 8;
-      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2s_keys[id], block.signs[h],
-                            destination + 8 * h);
-    }
-  }
+  decode_eights<EightsIQ2_S>(source, destination, n);
 }
 
 void encode_iq2_s(const float* source, std::byte* destination, int64_t n) {
@@ -107,7 +122,13 @@ void encode_weighted_iq2_s(const float* source, const float* importance, std::by
 
 namespace {
 
+HWY_EXPORT(decode_iq2_s);
 HWY_EXPORT(encode_iq2_s);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq2_s);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq2_s);
@@ -138,7 +159,7 @@ constinit const Codec iq2_s = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ2_S),
-    .decode = scalar::decode_iq2_s,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

@@ -13,6 +13,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/iq23.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -46,6 +47,25 @@ struct IQ2_XS {
   }
 };
 
+// See eights.h.
+struct EightsIQ2_XS {
+  using Block = BlockIQ2_XS;
+  static constexpr int elements = 256;
+  static constexpr bool has_signs = true, shifted = false;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() {
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq2xs_keys, 8, 2, iq::iq2_values);
+    return table.data();
+  }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {
+    const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
+    return {.scale = d * (0.5f + static_cast<float>(code)) * 0.25f,
+            .levels = table[block.qs[h] & 511],
+            .signs = iq::even_signs(block.qs[h] >> 9)};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -54,6 +74,7 @@ struct IQ2_XS {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq23-inl.h"
 // clang-format on
 
@@ -65,6 +86,10 @@ void encode_iq2_xs(const float* x, const float* importance, std::byte* out, int6
   encode_iq23<IQ2_XS>(x, importance, out, n, row);
 }
 
+void decode_iq2_xs(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsIQ2_XS>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -74,17 +99,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_iq2_xs(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ2_XS), destination += 256) {
-    BlockIQ2_XS block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int h = 0; h < 32; ++h) {
-      const int code = block.scales[h / 4] >> (h / 2 % 2 * 4) & 15;
-      const float scale = d * (0.5f + static_cast<float>(code)) * 0.25f;
-      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2xs_keys[block.qs[h] & 511],
-                            iq::even_signs(block.qs[h] >> 9), destination + 8 * h);
-    }
-  }
+  decode_eights<EightsIQ2_XS>(source, destination, n);
 }
 
 void encode_weighted_iq2_xs(const float* source, const float* importance, std::byte* destination,
@@ -96,7 +111,13 @@ void encode_weighted_iq2_xs(const float* source, const float* importance, std::b
 
 namespace {
 
+HWY_EXPORT(decode_iq2_xs);
 HWY_EXPORT(encode_iq2_xs);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq2_xs);
+  kernel(source, destination, n);
+}
 
 void encode_weighted(const float* source, const float* importance, std::byte* destination,
                      int64_t rows, int64_t row) {
@@ -122,7 +143,7 @@ constinit const Codec iq2_xs = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ2_XS),
-    .decode = scalar::decode_iq2_xs,
+    .decode = decode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,
     .encode_best = best<iq2_xs, search>,

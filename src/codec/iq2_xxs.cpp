@@ -13,6 +13,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/iq23.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -49,6 +50,26 @@ struct IQ2_XXS {
   }
 };
 
+// See eights.h.
+struct EightsIQ2_XXS {
+  using Block = BlockIQ2_XXS;
+  static constexpr int elements = 256;
+  static constexpr bool has_signs = true, shifted = false;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() {
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq2xxs_keys, 8, 2, iq::iq2_values);
+    return table.data();
+  }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {
+    uint32_t signs;
+    std::memcpy(&signs, block.qs + h / 4 * 8 + 4, sizeof signs);
+    return {.scale = d * (0.5f + static_cast<float>(signs >> 28)) * 0.25f,
+            .levels = table[block.qs[h / 4 * 8 + h % 4]],
+            .signs = iq::even_signs(signs >> (7 * (h % 4)) & 127)};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -57,6 +78,7 @@ struct IQ2_XXS {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq23-inl.h"
 // clang-format on
 
@@ -68,6 +90,10 @@ void encode_iq2_xxs(const float* x, const float* importance, std::byte* out, int
   encode_iq23<IQ2_XXS>(x, importance, out, n, row);
 }
 
+void decode_iq2_xxs(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsIQ2_XXS>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -77,18 +103,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_iq2_xxs(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ2_XXS), destination += 256) {
-    BlockIQ2_XXS block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int h = 0; h < 32; ++h) {
-      uint32_t signs;
-      std::memcpy(&signs, block.qs + h / 4 * 8 + 4, sizeof signs);
-      const float scale = d * (0.5f + static_cast<float>(signs >> 28)) * 0.25f;
-      iq::write_group<8, 2>(scale, iq::iq2_values, iq::iq2xxs_keys[block.qs[h / 4 * 8 + h % 4]],
-                  iq::even_signs(signs >> (7 * (h % 4)) & 127), destination + 8 * h);
-    }
-  }
+  decode_eights<EightsIQ2_XXS>(source, destination, n);
 }
 
 void encode_weighted_iq2_xxs(const float* source, const float* importance, std::byte* destination,
@@ -100,7 +115,13 @@ void encode_weighted_iq2_xxs(const float* source, const float* importance, std::
 
 namespace {
 
+HWY_EXPORT(decode_iq2_xxs);
 HWY_EXPORT(encode_iq2_xxs);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq2_xxs);
+  kernel(source, destination, n);
+}
 
 void encode_weighted(const float* source, const float* importance, std::byte* destination,
                      int64_t rows, int64_t row) {
@@ -126,7 +147,7 @@ constinit const Codec iq2_xxs = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ2_XXS),
-    .decode = scalar::decode_iq2_xxs,
+    .decode = decode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,
     .encode_best = best<iq2_xxs, search>,

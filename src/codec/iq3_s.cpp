@@ -17,6 +17,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/iq23.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -56,6 +57,28 @@ struct IQ3_S {
   }
 };
 
+// See eights.h.
+struct EightsIQ3_S {
+  using Block = BlockIQ3_S;
+  static constexpr int elements = 256;
+  static constexpr bool has_signs = true, shifted = false;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() {
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq3s_keys, 4, 3, iq::iq3_s_values);
+    return table.data();
+  }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {
+    const int code = block.scales[h / 8] >> (h / 4 % 2 * 4) & 15;
+    const int upper = block.qh[h / 4] >> (h % 4 * 2);
+    const uint64_t low = table[block.ids[2 * h] | (upper & 1) << 8];
+    const uint64_t high = table[block.ids[2 * h + 1] | (upper & 2) << 7];
+    return {.scale = d * static_cast<float>(1 + 2 * code),
+            .levels = low | high << 32,
+            .signs = block.signs[h]};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -64,6 +87,7 @@ struct IQ3_S {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq23-inl.h"
 // clang-format on
 
@@ -75,6 +99,10 @@ void encode_iq3_s(const float* x, const float* importance, std::byte* out, int64
   encode_iq23<IQ3_S>(x, importance, out, n, row);
 }
 
+void decode_iq3_s(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsIQ3_S>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -84,18 +112,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_iq3_s(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ3_S), destination += 256) {
-    BlockIQ3_S block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int q = 0; q < 64; ++q) {
-      const int code = block.scales[q / 16] >> (q / 8 % 2 * 4) & 15;
-      const float scale = d * static_cast<float>(1 + 2 * code);
-      const int id = block.ids[q] | (block.qh[q / 8] >> (q % 8) & 1) << 8;
-      iq::write_group<4, 3>(scale, iq::scalar::odd, iq::iq3s_keys[id],
-                  static_cast<uint32_t>(block.signs[q / 2] >> (q % 2 * 4)), destination + 4 * q);
-    }
-  }
+  decode_eights<EightsIQ3_S>(source, destination, n);
 }
 
 void encode_iq3_s(const float* source, std::byte* destination, int64_t n) {
@@ -111,7 +128,13 @@ void encode_weighted_iq3_s(const float* source, const float* importance, std::by
 
 namespace {
 
+HWY_EXPORT(decode_iq3_s);
 HWY_EXPORT(encode_iq3_s);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq3_s);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq3_s);
@@ -154,7 +177,7 @@ constinit const Codec iq3_s = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ3_S),
-    .decode = scalar::decode_iq3_s,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

@@ -13,6 +13,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/iq23.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
@@ -49,6 +50,26 @@ struct IQ3_XXS {
   }
 };
 
+// See eights.h.
+struct EightsIQ3_XXS {
+  using Block = BlockIQ3_XXS;
+  static constexpr int elements = 256;
+  static constexpr bool has_signs = true, shifted = false;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() {
+    static const std::vector<uint64_t> table =
+        iq::value_bytes(iq::iq3xxs_keys, 4, 3, iq::iq3_xxs_values);
+    return table.data();
+  }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t* table) {
+    uint32_t signs;
+    std::memcpy(&signs, block.signs + h / 4 * 4, sizeof signs);
+    return {.scale = d * (0.5f + static_cast<float>(signs >> 28)) * 0.5f,
+            .levels = table[block.ids[2 * h]] | table[block.ids[2 * h + 1]] << 32,
+            .signs = iq::even_signs(signs >> (7 * (h % 4)) & 127)};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -57,6 +78,7 @@ struct IQ3_XXS {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq23-inl.h"
 // clang-format on
 
@@ -68,6 +90,10 @@ void encode_iq3_xxs(const float* x, const float* importance, std::byte* out, int
   encode_iq23<IQ3_XXS>(x, importance, out, n, row);
 }
 
+void decode_iq3_xxs(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsIQ3_XXS>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -77,20 +103,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_iq3_xxs(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ3_XXS), destination += 256) {
-    BlockIQ3_XXS block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int h = 0; h < 32; ++h) {
-      uint32_t signs;
-      std::memcpy(&signs, block.signs + h / 4 * 4, sizeof signs);
-      const float scale = d * (0.5f + static_cast<float>(signs >> 28)) * 0.5f;
-      const uint32_t eight = iq::even_signs(signs >> (7 * (h % 4)) & 127);
-      for (int k = 0; k < 2; ++k)
-        iq::write_group<4, 3>(scale, iq::iq3_values, iq::iq3xxs_keys[block.ids[2 * h + k]],
-                              eight >> (4 * k), destination + 8 * h + 4 * k);
-    }
-  }
+  decode_eights<EightsIQ3_XXS>(source, destination, n);
 }
 
 void encode_iq3_xxs(const float* source, std::byte* destination, int64_t n) {
@@ -106,7 +119,13 @@ void encode_weighted_iq3_xxs(const float* source, const float* importance, std::
 
 namespace {
 
+HWY_EXPORT(decode_iq3_xxs);
 HWY_EXPORT(encode_iq3_xxs);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq3_xxs);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq3_xxs);
@@ -137,7 +156,7 @@ constinit const Codec iq3_xxs = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ3_XXS),
-    .decode = scalar::decode_iq3_xxs,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

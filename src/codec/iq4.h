@@ -11,6 +11,8 @@ namespace recast::codec {
 
 inline constexpr float iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                          1,    13,   25,  38,  53,  69,  89,  113};
+alignas(16) inline constexpr int8_t iq4_table[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                                     1,    13,   25,  38,  53,  69,  89,  113};
 // Between the levels; a value on one of them takes the upper level.
 inline constexpr float iq4_middles[15] = {-115.5f, -93.5f, -74.0f, -57.0f, -42.0f,
                                           -28.5f,  -16.0f, -4.5f,  7.0f,   19.0f,

@@ -14,6 +14,7 @@
 #include "codec/codecs.h"
 #include "codec/iq4.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 #include "codec/search.h"
 #include "tensor/float16.h"
@@ -28,6 +29,19 @@ struct BlockIQ4_NL {
 };
 static_assert(sizeof(BlockIQ4_NL) == 18);
 
+// See runs.h.
+struct RunsIQ4_NL {
+  using Block = BlockIQ4_NL;
+  static constexpr int elements = 32, run = 32;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = iq4_table;
+  static constexpr int half = 16;
+  static constexpr uint64_t nibbles = offsetof(Block, qs);
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    out.scales[0] = f32_from_f16(block.d);
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -36,6 +50,7 @@ static_assert(sizeof(BlockIQ4_NL) == 18);
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq4-inl.h"
 // clang-format on
 
@@ -95,6 +110,10 @@ void encode_iq4_nl(const float* x, const float* importance, std::byte* out, int6
 }
 #endif
 
+void decode_iq4_nl(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsIQ4_NL>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -120,15 +139,7 @@ void encode_block(const float* x, const float* importance, std::byte* out) {
 }  // namespace
 
 void decode_iq4_nl(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 32, source += sizeof(BlockIQ4_NL), destination += 32) {
-    BlockIQ4_NL block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int j = 0; j < 16; ++j) {
-      destination[j] = d * iq4_levels[block.qs[j] & 15];
-      destination[j + 16] = d * iq4_levels[block.qs[j] >> 4];
-    }
-  }
+  decode_runs<RunsIQ4_NL>(source, destination, n);
 }
 
 void encode_iq4_nl(const float* source, std::byte* destination, int64_t n) {
@@ -146,7 +157,13 @@ void encode_weighted_iq4_nl(const float* source, const float* importance, std::b
 
 namespace {
 
+HWY_EXPORT(decode_iq4_nl);
 HWY_EXPORT(encode_iq4_nl);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq4_nl);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq4_nl);
@@ -181,7 +198,7 @@ constinit const Codec iq4_nl = {
     .kind = CodecKind::block,
     .block_elements = 32,
     .block_bytes = sizeof(BlockIQ4_NL),
-    .decode = scalar::decode_iq4_nl,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

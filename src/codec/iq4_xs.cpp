@@ -17,6 +17,7 @@
 #include "codec/codecs.h"
 #include "codec/iq4.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 #include "codec/search.h"
 #include "tensor/float16.h"
@@ -53,6 +54,24 @@ inline void set_scales(float* scales, BlockIQ4_XS& block) {
   }
 }
 
+// See runs.h.
+struct RunsIQ4_XS {
+  using Block = BlockIQ4_XS;
+  static constexpr int elements = 256, run = 32;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = iq4_table;
+  static constexpr int half = 16;
+  static constexpr uint64_t nibbles = offsetof(Block, qs);
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    const float d = f32_from_f16(block.d);
+    for (int b = 0; b < 8; ++b) {
+      const int low = block.scales_l[b / 2] >> (b % 2 * 4) & 15;
+      const int code = low | (block.scales_h >> (2 * b) & 3) << 4;
+      out.scales[b] = d * static_cast<float>(code - 32);
+    }
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -61,6 +80,7 @@ inline void set_scales(float* scales, BlockIQ4_XS& block) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/iq4-inl.h"
 // clang-format on
 
@@ -122,6 +142,10 @@ void encode_iq4_xs(const float* x, const float* importance, std::byte* out, int6
 }
 #endif
 
+void decode_iq4_xs(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsIQ4_XS>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -151,21 +175,7 @@ void encode_block(const float* x, const float* importance, std::byte* out) {
 }  // namespace
 
 void decode_iq4_xs(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockIQ4_XS), destination += 256) {
-    BlockIQ4_XS block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int b = 0; b < 8; ++b) {
-      const int low = block.scales_l[b / 2] >> (b % 2 * 4) & 15;
-      const int code = low | (block.scales_h >> (2 * b) & 3) << 4;
-      const float scale = d * static_cast<float>(code - 32);
-      for (int j = 0; j < 16; ++j) {
-        const int nibbles = block.qs[16 * b + j];
-        destination[32 * b + j] = scale * iq4_levels[nibbles & 15];
-        destination[32 * b + j + 16] = scale * iq4_levels[nibbles >> 4];
-      }
-    }
-  }
+  decode_runs<RunsIQ4_XS>(source, destination, n);
 }
 
 void encode_iq4_xs(const float* source, std::byte* destination, int64_t n) {
@@ -183,7 +193,13 @@ void encode_weighted_iq4_xs(const float* source, const float* importance, std::b
 
 namespace {
 
+HWY_EXPORT(decode_iq4_xs);
 HWY_EXPORT(encode_iq4_xs);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_iq4_xs);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_iq4_xs);
@@ -221,7 +237,7 @@ constinit const Codec iq4_xs = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockIQ4_XS),
-    .decode = scalar::decode_iq4_xs,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

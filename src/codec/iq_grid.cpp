@@ -4,6 +4,20 @@
 
 namespace recast::codec::iq {
 
+std::vector<uint64_t> value_bytes(std::span<const uint16_t> keys, int group, int bits,
+                                  const int8_t* values) {
+  std::vector<uint64_t> result;
+  for (const uint32_t key : keys) {
+    uint64_t bytes = 0;
+    for (int i = 0; i < group; ++i) {
+      const uint8_t value = static_cast<uint8_t>(values[key >> (bits * i) & ((1u << bits) - 1)]);
+      bytes |= uint64_t{value} << (8 * i);
+    }
+    result.push_back(bytes);
+  }
+  return result;
+}
+
 Grid::Grid(std::span<const uint16_t> keys, int group, int bits, int levels, int distances)
     : keys_(keys), at_(size_t{1} << (group * bits)), lists_(1) {
   constexpr int unset = -1;

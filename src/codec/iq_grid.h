@@ -16,9 +16,14 @@ namespace recast::codec::iq {
 extern const uint16_t iq2xxs_keys[256], iq2xs_keys[512], iq2s_keys[1024], iq3xxs_keys[256],
     iq3s_keys[512], iq1s_keys[2048];
 
-// Decoded magnitudes of the levels.
-inline constexpr float iq2_values[4] = {8, 25, 43, 0};  // the last is on no grid
-inline constexpr float iq3_values[8] = {4, 12, 20, 28, 36, 44, 52, 62};
+// Decoded magnitudes of the levels; those of IQ1 without their shift.
+inline constexpr int8_t iq1_values[4] = {-1, 0, 1, 0}, iq2_values[4] = {8, 25, 43, 0};
+inline constexpr int8_t iq3_xxs_values[8] = {4, 12, 20, 28, 36, 44, 52, 62};
+inline constexpr int8_t iq3_s_values[8] = {1, 3, 5, 7, 9, 11, 13, 15};
+
+// The values of each group of a grid, one a byte, the first lowest.
+std::vector<uint64_t> value_bytes(std::span<const uint16_t> keys, int group, int bits,
+                                  const int8_t* values);
 
 // 8 signs from 7: their number is even.
 inline uint32_t even_signs(uint32_t seven) {

@@ -17,6 +17,7 @@
 #include "codec/codecs.h"
 #include "codec/fp4.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 
 #ifndef RECAST_CODEC_MXFP4_TYPE
@@ -46,6 +47,19 @@ inline uint8_t exponent_of(float magnitude) {
   return static_cast<uint8_t>(static_cast<int>(std::floor(logarithm)) + 125);
 }
 
+// See runs.h.
+struct RunsMXFP4 {
+  using Block = BlockMXFP4;
+  static constexpr int elements = 32, run = 32;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = fp4_table;
+  static constexpr int half = 16;
+  static constexpr uint64_t nibbles = offsetof(Block, qs);
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    out.scales[0] = scale_of(block.e);
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -54,6 +68,7 @@ inline uint8_t exponent_of(float magnitude) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/fp4-inl.h"
 // clang-format on
 
@@ -76,6 +91,10 @@ void encode_mxfp4(const float* x, std::byte* out, int64_t n) {
 }
 #endif
 
+void decode_mxfp4(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsMXFP4>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -85,15 +104,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_mxfp4(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 32, source += sizeof(BlockMXFP4), destination += 32) {
-    BlockMXFP4 block;
-    std::memcpy(&block, source, sizeof block);
-    const float scale = scale_of(block.e);
-    for (int j = 0; j < 16; ++j) {
-      destination[j] = fp4_doubled[block.qs[j] & 15] * scale;
-      destination[j + 16] = fp4_doubled[block.qs[j] >> 4] * scale;
-    }
-  }
+  decode_runs<RunsMXFP4>(source, destination, n);
 }
 
 void encode_mxfp4(const float* source, std::byte* destination, int64_t n) {
@@ -113,7 +124,13 @@ void encode_mxfp4(const float* source, std::byte* destination, int64_t n) {
 
 namespace {
 
+HWY_EXPORT(decode_mxfp4);
 HWY_EXPORT(encode_mxfp4);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_mxfp4);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_mxfp4);
@@ -150,7 +167,7 @@ constinit const Codec mxfp4 = {
     .kind = CodecKind::block,
     .block_elements = 32,
     .block_bytes = sizeof(BlockMXFP4),
-    .decode = scalar::decode_mxfp4,
+    .decode = decode,
     .encode = encode,
     .encode_best = best<mxfp4, search>,
     .census = census,

@@ -17,6 +17,7 @@
 #include "codec/codecs.h"
 #include "codec/fp4.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 
 #ifndef RECAST_CODEC_NVFP4_TYPE
@@ -53,6 +54,19 @@ inline uint8_t ue4m3_code(float v) {
   return static_cast<uint8_t>(static_cast<uint32_t>(exponent) << 3 | mantissa);
 }
 
+// See runs.h.
+struct RunsNVFP4 {
+  using Block = BlockNVFP4;
+  static constexpr int elements = 64, run = 16;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = fp4_table;
+  static constexpr int half = 8;
+  static constexpr uint64_t nibbles = offsetof(Block, qs);
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    for (int b = 0; b < 4; ++b) out.scales[b] = 0.5f * ue4m3_value(block.scales[b]);
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -61,6 +75,7 @@ inline uint8_t ue4m3_code(float v) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/fp4-inl.h"
 // clang-format on
 
@@ -99,6 +114,10 @@ void encode_nvfp4(const float* x, std::byte* out, int64_t n) {
 }
 #endif
 
+void decode_nvfp4(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsNVFP4>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -108,17 +127,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_nvfp4(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 64, source += sizeof(BlockNVFP4), destination += 64) {
-    BlockNVFP4 block;
-    std::memcpy(&block, source, sizeof block);
-    for (int b = 0; b < 4; ++b) {
-      const float scale = 0.5f * ue4m3_value(block.scales[b]);
-      for (int j = 0; j < 8; ++j) {
-        destination[16 * b + j] = fp4_doubled[block.qs[8 * b + j] & 15] * scale;
-        destination[16 * b + j + 8] = fp4_doubled[block.qs[8 * b + j] >> 4] * scale;
-      }
-    }
-  }
+  decode_runs<RunsNVFP4>(source, destination, n);
 }
 
 void encode_nvfp4(const float* source, std::byte* destination, int64_t n) {
@@ -142,7 +151,13 @@ void encode_nvfp4(const float* source, std::byte* destination, int64_t n) {
 
 namespace {
 
+HWY_EXPORT(decode_nvfp4);
 HWY_EXPORT(encode_nvfp4);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_nvfp4);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_nvfp4);
@@ -175,7 +190,7 @@ constinit const Codec nvfp4 = {
     .kind = CodecKind::block,
     .block_elements = 64,
     .block_bytes = sizeof(BlockNVFP4),
-    .decode = scalar::decode_nvfp4,
+    .decode = decode,
     .encode = encode,
     .encode_best = best<nvfp4, search>,
     .census = census,

@@ -13,6 +13,7 @@
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
 #include "tensor/float16.h"
@@ -27,6 +28,19 @@ struct BlockQ1_0 {
 };
 static_assert(sizeof(BlockQ1_0) == 18);
 
+// See eights.h.
+struct EightsQ1_0 {
+  using Block = BlockQ1_0;
+  static constexpr int elements = 128;
+  static constexpr bool has_signs = true, shifted = false;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() { return nullptr; }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t*) {
+    const uint32_t negative = static_cast<uint8_t>(~block.qs[h]);
+    return {.scale = d, .levels = 0x0101010101010101u, .signs = negative};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -35,6 +49,7 @@ static_assert(sizeof(BlockQ1_0) == 18);
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/lanes-inl.h"
 // clang-format on
 
@@ -88,6 +103,10 @@ void encode_q1_0(const float* x, std::byte* out, int64_t n) {
 }
 #endif
 
+void decode_q1_0(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsQ1_0>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -97,12 +116,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_q1_0(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 128, source += sizeof(BlockQ1_0), destination += 128) {
-    BlockQ1_0 block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int j = 0; j < 128; ++j) destination[j] = block.qs[j / 8] >> (j % 8) & 1 ? d : -d;
-  }
+  decode_eights<EightsQ1_0>(source, destination, n);
 }
 
 void encode_q1_0(const float* source, std::byte* destination, int64_t n) {
@@ -120,7 +134,13 @@ void encode_q1_0(const float* source, std::byte* destination, int64_t n) {
 
 namespace {
 
+HWY_EXPORT(decode_q1_0);
 HWY_EXPORT(encode_q1_0);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q1_0);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q1_0);
@@ -150,7 +170,7 @@ constinit const Codec q1_0 = {
     .kind = CodecKind::block,
     .block_elements = 128,
     .block_bytes = sizeof(BlockQ1_0),
-    .decode = scalar::decode_q1_0,
+    .decode = decode,
     .encode = encode,
     .encode_best = best<q1_0, search>,
     .census = census,

@@ -7,12 +7,14 @@
 //
 // Source: ggml of llama.cpp v0.5.0, block_q2_0, dequantize_row_q2_0, quantize_row_q2_0_ref.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 
 #include "codec/best.h"
 #include "codec/codecs.h"
+#include "codec/eights.h"
 #include "codec/nonfinite.h"
 #include "codec/scalar.h"
 #include "codec/search.h"
@@ -35,6 +37,28 @@ inline void set_codes(const uint8_t* codes, BlockQ2_0& block) {
   }
 }
 
+// The 4 levels of each byte.
+inline constexpr std::array<uint32_t, 256> q2_0_levels = [] {
+  std::array<uint32_t, 256> levels = {};
+  for (uint32_t byte = 0; byte < 256; ++byte)
+    for (uint32_t k = 0; k < 4; ++k)
+      levels[byte] |= static_cast<uint8_t>((byte >> (2 * k) & 3) - 1) * (1u << (8 * k));
+  return levels;
+}();
+
+// See eights.h.
+struct EightsQ2_0 {
+  using Block = BlockQ2_0;
+  static constexpr int elements = 64;
+  static constexpr bool has_signs = false, shifted = false;
+  static float step(const Block& block) { return f32_from_f16(block.d); }
+  static const uint64_t* levels() { return nullptr; }
+  static HWY_INLINE Eight eight(const Block& block, float d, int h, const uint64_t*) {
+    const uint64_t low = q2_0_levels[block.qs[2 * h]], high = q2_0_levels[block.qs[2 * h + 1]];
+    return {.scale = d, .levels = low | high << 32};
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -43,6 +67,7 @@ inline void set_codes(const uint8_t* codes, BlockQ2_0& block) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/rounded_ones-inl.h"
 // clang-format on
 
@@ -64,6 +89,10 @@ void encode_q2_0(const float* x, std::byte* out, int64_t n) {
 }
 #endif
 
+void decode_q2_0(const std::byte* in, float* out, int64_t n) {
+  decode_eights<EightsQ2_0>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -73,14 +102,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_q2_0(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 64, source += sizeof(BlockQ2_0), destination += 64) {
-    BlockQ2_0 block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int j = 0; j < 16; ++j)
-      for (int k = 0; k < 4; ++k)
-        destination[4 * j + k] = static_cast<float>((block.qs[j] >> (2 * k) & 3) - 1) * d;
-  }
+  decode_eights<EightsQ2_0>(source, destination, n);
 }
 
 void encode_q2_0(const float* source, std::byte* destination, int64_t n) {
@@ -101,7 +123,13 @@ void encode_q2_0(const float* source, std::byte* destination, int64_t n) {
 
 namespace {
 
+HWY_EXPORT(decode_q2_0);
 HWY_EXPORT(encode_q2_0);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q2_0);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q2_0);
@@ -132,7 +160,7 @@ constinit const Codec q2_0 = {
     .kind = CodecKind::block,
     .block_elements = 64,
     .block_bytes = sizeof(BlockQ2_0),
-    .decode = scalar::decode_q2_0,
+    .decode = decode,
     .encode = encode,
     .encode_best = best<q2_0, search>,
     .census = census,

@@ -37,8 +37,8 @@ struct Q2_K {
     for (int j = 0; j < 16; ++j)
       block.scales[j] = static_cast<uint8_t>(scales[j] | mins[j] << 4);
   }
-  static int scale(const Block& block, int j) { return block.scales[j] & 15; }
-  static int min(const Block& block, int j) { return block.scales[j] >> 4; }
+  static HWY_INLINE int scale(const Block& block, int j) { return block.scales[j] & 15; }
+  static HWY_INLINE int min(const Block& block, int j) { return block.scales[j] >> 4; }
   static void set_codes(const uint8_t* codes, Block& block) {
     for (int h = 0; h < 2; ++h)
       for (int l = 0; l < 32; ++l) {
@@ -47,10 +47,11 @@ struct Q2_K {
             static_cast<uint8_t>(c[0] | c[32] << 2 | c[64] << 4 | c[96] << 6);
       }
   }
-  static void codes(const Block& block, uint8_t* codes) {
+  static HWY_INLINE void codes(const Block& block, int8_t* codes) {
     for (int k = 0; k < 8; ++k)
       for (int l = 0; l < 32; ++l)
-        codes[32 * k + l] = block.qs[k / 4 * 32 + l] >> (k % 4 * 2) & 3;
+        codes[32 * k + l] =
+            static_cast<int8_t>(block.qs[k / 4 * 32 + l] >> (k % 4 * 2) & 3);
   }
 };
 
@@ -63,6 +64,7 @@ struct Q2_K {
 // clang-format off
 #include "hwy/foreach_target.h"
 #include "codec/affine_k-inl.h"
+#include "codec/decode-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -73,6 +75,10 @@ void encode_q2_k(const float* x, const float* importance, std::byte* out, int64_
   encode_affine<Q2_K>(x, importance, out, n, row);
 }
 
+void decode_q2_k(const std::byte* in, float* out, int64_t n) {
+  decode_runs<AffineRuns<Q2_K>>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -81,7 +87,7 @@ namespace recast::codec {
 
 namespace scalar {
 void decode_q2_k(const std::byte* source, float* destination, int64_t n) {
-  decode_affine<Q2_K>(source, destination, n);
+  decode_runs<AffineRuns<Q2_K>>(source, destination, n);
 }
 void encode_q2_k(const float* source, std::byte* destination, int64_t n) {
   encode_affine<Q2_K>(source, nullptr, destination, n, n);
@@ -94,7 +100,13 @@ void encode_weighted_q2_k(const float* source, const float* importance, std::byt
 
 namespace {
 
+HWY_EXPORT(decode_q2_k);
 HWY_EXPORT(encode_q2_k);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q2_k);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q2_k);
@@ -135,7 +147,7 @@ constinit const Codec q2_k = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockQ2_K),
-    .decode = scalar::decode_q2_k,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

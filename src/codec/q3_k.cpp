@@ -16,6 +16,7 @@
 #include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 #include "codec/search.h"
 #include "tensor/float16.h"
@@ -74,6 +75,24 @@ inline void set_codes(const uint8_t* codes, BlockQ3_K& block) {
     }
 }
 
+// See runs.h.
+struct RunsQ3_K {
+  using Block = BlockQ3_K;
+  static constexpr int elements = 256, run = 16;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = nullptr;
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    const float d = f32_from_f16(block.d);
+    for (int j = 0; j < 16; ++j) out.scales[j] = d * static_cast<float>(scale_code(block, j) - 32);
+    for (int k = 0; k < 8; ++k)  // runs of 32, so that compilers make vectors of them
+      for (int l = 0; l < 32; ++l) {
+        const int lower = block.qs[k / 4 * 32 + l] >> (k % 4 * 2) & 3;
+        const int upper = block.hmask[l] >> k & 1;
+        out.levels[32 * k + l] = static_cast<int8_t>((lower | upper << 2) - 4);
+      }
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -82,6 +101,7 @@ inline void set_codes(const uint8_t* codes, BlockQ3_K& block) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/signed_k-inl.h"
 #include "codec/sweeps-inl.h"
 // clang-format on
@@ -177,6 +197,10 @@ void encode_q3_k(const float* x, const float* importance, std::byte* out, int64_
 }
 #endif
 
+void decode_q3_k(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsQ3_K>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -221,24 +245,7 @@ void encode_block(const float* x, const float* importance, std::byte* out) {
 }  // namespace
 
 void decode_q3_k(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockQ3_K), destination += 256) {
-    BlockQ3_K block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    float scales[16];
-    for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(scale_code(block, j) - 32);
-    for (int k = 0; k < 8; ++k) {  // runs of 32, so that compilers make vectors of them
-      const uint8_t* qs = block.qs + k / 4 * 32;
-      uint8_t codes[32];
-      for (int l = 0; l < 32; ++l) {
-        const int upper = block.hmask[l] >> k & 1;
-        codes[l] = static_cast<uint8_t>((qs[l] >> (k % 4 * 2) & 3) | upper << 2);
-      }
-      for (int j = 0; j < 2; ++j)
-        for (int i = 16 * j; i < 16 * j + 16; ++i)
-          destination[32 * k + i] = scales[2 * k + j] * static_cast<float>(codes[i] - 4);
-    }
-  }
+  decode_runs<RunsQ3_K>(source, destination, n);
 }
 
 void encode_q3_k(const float* source, std::byte* destination, int64_t n) {
@@ -256,7 +263,13 @@ void encode_weighted_q3_k(const float* source, const float* importance, std::byt
 
 namespace {
 
+HWY_EXPORT(decode_q3_k);
 HWY_EXPORT(encode_q3_k);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q3_k);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q3_k);
@@ -296,7 +309,7 @@ constinit const Codec q3_k = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockQ3_K),
-    .decode = scalar::decode_q3_k,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

@@ -37,15 +37,15 @@ struct Q4_K {
   static void set_scales(const uint8_t* scales, const uint8_t* mins, Block& block) {
     set_scales_6(scales, mins, block.scales);
   }
-  static int scale(const Block& block, int j) { return scale_6(block.scales, j); }
-  static int min(const Block& block, int j) { return min_6(block.scales, j); }
+  static HWY_INLINE int scale(const Block& block, int j) { return scale_6(block.scales, j); }
+  static HWY_INLINE int min(const Block& block, int j) { return min_6(block.scales, j); }
   static void set_codes(const uint8_t* codes, Block& block) {
     for (int k = 0; k < 4; ++k)
       for (int l = 0; l < 32; ++l)
         block.qs[32 * k + l] =
             static_cast<uint8_t>(codes[64 * k + l] | codes[64 * k + 32 + l] << 4);
   }
-  static void codes(const Block& block, uint8_t* codes) {
+  static HWY_INLINE void codes(const Block& block, int8_t* codes) {
     for (int k = 0; k < 4; ++k)
       for (int l = 0; l < 32; ++l) {
         codes[64 * k + l] = block.qs[32 * k + l] & 15;
@@ -63,6 +63,7 @@ struct Q4_K {
 // clang-format off
 #include "hwy/foreach_target.h"
 #include "codec/affine_k-inl.h"
+#include "codec/decode-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -73,6 +74,10 @@ void encode_q4_k(const float* x, const float* importance, std::byte* out, int64_
   encode_affine<Q4_K>(x, importance, out, n, row);
 }
 
+void decode_q4_k(const std::byte* in, float* out, int64_t n) {
+  decode_runs<AffineRuns<Q4_K>>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -81,7 +86,7 @@ namespace recast::codec {
 
 namespace scalar {
 void decode_q4_k(const std::byte* source, float* destination, int64_t n) {
-  decode_affine<Q4_K>(source, destination, n);
+  decode_runs<AffineRuns<Q4_K>>(source, destination, n);
 }
 void encode_q4_k(const float* source, std::byte* destination, int64_t n) {
   encode_affine<Q4_K>(source, nullptr, destination, n, n);
@@ -94,7 +99,13 @@ void encode_weighted_q4_k(const float* source, const float* importance, std::byt
 
 namespace {
 
+HWY_EXPORT(decode_q4_k);
 HWY_EXPORT(encode_q4_k);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q4_k);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q4_k);
@@ -135,7 +146,7 @@ constinit const Codec q4_k = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockQ4_K),
-    .decode = scalar::decode_q4_k,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

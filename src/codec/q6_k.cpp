@@ -17,6 +17,7 @@
 #include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 #include "codec/search.h"
 #include "tensor/float16.h"
@@ -58,6 +59,27 @@ inline void set_codes(const uint8_t* codes, BlockQ6_K& block) {
     }
 }
 
+// See runs.h.
+struct RunsQ6_K {
+  using Block = BlockQ6_K;
+  static constexpr int elements = 256, run = 16;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = nullptr;
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    const float d = f32_from_f16(block.d);
+    for (int j = 0; j < 16; ++j) out.scales[j] = d * static_cast<float>(block.scales[j]);
+    for (int k = 0; k < 8; ++k) {  // runs of 32, so that compilers make vectors of them
+      const uint8_t* ql = block.ql + k / 4 * 64 + k % 2 * 32;
+      const uint8_t* qh = block.qh + k / 4 * 32;
+      const int shift = k % 4 / 2 * 4;
+      for (int l = 0; l < 32; ++l) {
+        const int lower = ql[l] >> shift & 15, upper = qh[l] >> (k % 4 * 2) & 3;
+        out.levels[32 * k + l] = static_cast<int8_t>((lower | upper << 4) - 32);
+      }
+    }
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -66,6 +88,7 @@ inline void set_codes(const uint8_t* codes, BlockQ6_K& block) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/signed_k-inl.h"
 // clang-format on
 
@@ -113,6 +136,10 @@ void encode_q6_k(const float* x, const float* importance, std::byte* out, int64_
 }
 #endif
 
+void decode_q6_k(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsQ6_K>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -146,24 +173,7 @@ void encode_block(const float* x, const float* importance, std::byte* out) {
 }  // namespace
 
 void decode_q6_k(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockQ6_K), destination += 256) {
-    BlockQ6_K block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    float scales[16];
-    for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(block.scales[j]);
-    for (int k = 0; k < 8; ++k) {  // runs of 32, so that compilers make vectors of them
-      const uint8_t* ql = block.ql + k / 4 * 64 + k % 2 * 32;
-      const uint8_t* qh = block.qh + k / 4 * 32;
-      const int shift = k % 4 / 2 * 4;
-      uint8_t codes[32];
-      for (int l = 0; l < 32; ++l)
-        codes[l] = static_cast<uint8_t>((ql[l] >> shift & 15) | (qh[l] >> (k % 4 * 2) & 3) << 4);
-      for (int j = 0; j < 2; ++j)
-        for (int i = 16 * j; i < 16 * j + 16; ++i)
-          destination[32 * k + i] = scales[2 * k + j] * static_cast<float>(codes[i] - 32);
-    }
-  }
+  decode_runs<RunsQ6_K>(source, destination, n);
 }
 
 void encode_q6_k(const float* source, std::byte* destination, int64_t n) {
@@ -181,7 +191,13 @@ void encode_weighted_q6_k(const float* source, const float* importance, std::byt
 
 namespace {
 
+HWY_EXPORT(decode_q6_k);
 HWY_EXPORT(encode_q6_k);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_q6_k);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_q6_k);
@@ -220,7 +236,7 @@ constinit const Codec q6_k = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockQ6_K),
-    .decode = scalar::decode_q6_k,
+    .decode = decode,
     .encode = encode,
     .encode_weighted = encode_weighted,
     .encode_fast = fast<search>,

@@ -15,6 +15,7 @@
 #include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 #include "codec/tq.h"
 #include "tensor/float16.h"
@@ -57,6 +58,31 @@ inline void set_codes(const uint8_t* codes, BlockTQ1_0& block) {
   set_digits<2>(codes, block);
 }
 
+// See runs.h.
+struct RunsTQ1_0 {
+  using Block = BlockTQ1_0;
+  static constexpr int elements = 256, run = 256;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = nullptr;
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    out.scales[0] = f32_from_f16(block.d);
+    // All bytes together, so that compilers make vectors of them.
+    uint8_t fractions[64] = {};
+    int8_t digits[5][64];
+    std::memcpy(fractions, block.digits, sizeof block.digits);
+    for (int k = 0; k < 5; ++k)
+      for (int m = 0; m < 64; ++m) {
+        const uint16_t three = static_cast<uint16_t>(3 * fractions[m]);
+        digits[k][m] = static_cast<int8_t>((three >> 8) - 1);
+        fractions[m] = static_cast<uint8_t>(three);
+      }
+    for (const DigitRun& r : digit_runs)
+      for (int k = 0; k < r.digits; ++k)
+        std::memcpy(out.levels + r.first_weight + k * r.bytes, digits[k] + r.first_byte,
+                    static_cast<size_t>(r.bytes));
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -65,6 +91,7 @@ inline void set_codes(const uint8_t* codes, BlockTQ1_0& block) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/rounded_ones-inl.h"
 // clang-format on
 
@@ -86,6 +113,10 @@ void encode_tq1_0(const float* x, std::byte* out, int64_t n) {
 }
 #endif
 
+void decode_tq1_0(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsTQ1_0>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -95,18 +126,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_tq1_0(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockTQ1_0), destination += 256) {
-    BlockTQ1_0 block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (const DigitRun& run : digit_runs)
-      for (int m = 0; m < run.bytes; ++m) {
-        int fraction = block.digits[run.first_byte + m];
-        for (int k = 0; k < run.digits; ++k, fraction = fraction * 3 & 255)
-          destination[run.first_weight + m + k * run.bytes] =
-              static_cast<float>((fraction * 3 >> 8) - 1) * d;
-      }
-  }
+  decode_runs<RunsTQ1_0>(source, destination, n);
 }
 
 void encode_tq1_0(const float* source, std::byte* destination, int64_t n) {
@@ -122,7 +142,13 @@ void encode_tq1_0(const float* source, std::byte* destination, int64_t n) {
 
 namespace {
 
+HWY_EXPORT(decode_tq1_0);
 HWY_EXPORT(encode_tq1_0);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_tq1_0);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_tq1_0);
@@ -154,7 +180,7 @@ constinit const Codec tq1_0 = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockTQ1_0),
-    .decode = scalar::decode_tq1_0,
+    .decode = decode,
     .encode = encode,
     .encode_best = best<tq1_0, search>,
     .census = census,

@@ -12,6 +12,7 @@
 #include "codec/best.h"
 #include "codec/codecs.h"
 #include "codec/nonfinite.h"
+#include "codec/runs.h"
 #include "codec/scalar.h"
 #include "codec/tq.h"
 #include "tensor/float16.h"
@@ -35,6 +36,21 @@ inline void set_codes(const uint8_t* codes, BlockTQ2_0& block) {
     }
 }
 
+// See runs.h.
+struct RunsTQ2_0 {
+  using Block = BlockTQ2_0;
+  static constexpr int elements = 256, run = 256;
+  static constexpr bool affine = false;
+  static constexpr const int8_t* table = nullptr;
+  static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
+    out.scales[0] = f32_from_f16(block.d);
+    for (int k = 0; k < 8; ++k)
+      for (int l = 0; l < 32; ++l)
+        out.levels[32 * k + l] =
+            static_cast<int8_t>((block.qs[k / 4 * 32 + l] >> (k % 4 * 2) & 3) - 1);
+  }
+};
+
 }  // namespace recast::codec
 #endif
 
@@ -43,6 +59,7 @@ inline void set_codes(const uint8_t* codes, BlockTQ2_0& block) {
 // foreach_target.h has to come first.
 // clang-format off
 #include "hwy/foreach_target.h"
+#include "codec/decode-inl.h"
 #include "codec/rounded_ones-inl.h"
 // clang-format on
 
@@ -64,6 +81,10 @@ void encode_tq2_0(const float* x, std::byte* out, int64_t n) {
 }
 #endif
 
+void decode_tq2_0(const std::byte* in, float* out, int64_t n) {
+  decode_runs<RunsTQ2_0>(in, out, n);
+}
+
 }  // namespace recast::codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -73,16 +94,7 @@ namespace recast::codec {
 namespace scalar {
 
 void decode_tq2_0(const std::byte* source, float* destination, int64_t n) {
-  for (; n > 0; n -= 256, source += sizeof(BlockTQ2_0), destination += 256) {
-    BlockTQ2_0 block;
-    std::memcpy(&block, source, sizeof block);
-    const float d = f32_from_f16(block.d);
-    for (int h = 0; h < 2; ++h)
-      for (int k = 0; k < 4; ++k)
-        for (int l = 0; l < 32; ++l)
-          destination[128 * h + 32 * k + l] =
-              static_cast<float>((block.qs[32 * h + l] >> (2 * k) & 3) - 1) * d;
-  }
+  decode_runs<RunsTQ2_0>(source, destination, n);
 }
 
 void encode_tq2_0(const float* source, std::byte* destination, int64_t n) {
@@ -98,7 +110,13 @@ void encode_tq2_0(const float* source, std::byte* destination, int64_t n) {
 
 namespace {
 
+HWY_EXPORT(decode_tq2_0);
 HWY_EXPORT(encode_tq2_0);
+
+void decode(const std::byte* source, float* destination, int64_t n) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(decode_tq2_0);
+  kernel(source, destination, n);
+}
 
 void encode(const float* source, std::byte* destination, int64_t n) {
   const auto kernel = HWY_DYNAMIC_DISPATCH(encode_tq2_0);
@@ -130,7 +148,7 @@ constinit const Codec tq2_0 = {
     .kind = CodecKind::block,
     .block_elements = 256,
     .block_bytes = sizeof(BlockTQ2_0),
-    .decode = scalar::decode_tq2_0,
+    .decode = decode,
     .encode = encode,
     .encode_best = best<tq2_0, search>,
     .census = census,
