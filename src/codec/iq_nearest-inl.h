@@ -41,10 +41,7 @@ HWY_INLINE uint32_t nearest_of(std::span<const uint16_t> list, float scale, cons
     const VecF t = hn::Sub(levels, set(y[i * distance]));
     errors[i] = hn::Mul(hn::Mul(set(v[i * distance]), t), t);
   }
-  // Each lane keeps its first least sum; repeats behind the list are never the first.
-  VecF least = set(FLT_MAX);
-  VecI place = hn::Iota(i32, 0), least_place = place;
-  for (size_t first = 0; first < list.size(); first += lanes) {
+  const auto sums_from = [&](size_t first) HWY_ATTR {
     VecI keys = hn::PromoteTo(
         i32, hn::LoadU(hn::Rebind<uint16_t, LaneI>(), list.data() + first));
     VecF sum = look_up(errors[0], keys);
@@ -52,14 +49,24 @@ HWY_INLINE uint32_t nearest_of(std::span<const uint16_t> list, float scale, cons
       keys = hn::ShiftRight<bits>(keys);
       sum = hn::Add(sum, look_up(errors[i], keys));
     }
+    return hn::Min(sum, set(FLT_MAX));  // also of what is not a number
+  };
+  // Each lane keeps its first least sum; repeats behind the list are never the first.
+  VecF least = sums_from(0);
+  if (list.size() <= lanes) {
+    const MaskF equal = hn::Eq(least, hn::MinOfLanes(f, least));
+    return list[static_cast<size_t>(std::countr_zero(bits_of(equal)))];
+  }
+  VecI place = hn::Iota(i32, 0), least_place = place;
+  for (size_t first = lanes; first < list.size(); first += lanes) {
+    place = hn::Add(place, hn::Set(i32, lanes));
+    const VecF sum = sums_from(first);
     const MaskF better = hn::Lt(sum, least);
     least = hn::IfThenElse(better, sum, least);
     least_place = hn::IfThenElse(hn::RebindMask(i32, better), place, least_place);
-    place = hn::Add(place, hn::Set(i32, lanes));
   }
   const MaskF equal = hn::Eq(least, hn::MinOfLanes(f, least));
   const int lane = std::countr_zero(bits_of(equal));
-  if (list.size() <= lanes) return list[static_cast<size_t>(lane)];
   alignas(64) int32_t places[lanes];
   hn::Store(least_place, i32, places);
   int best = places[lane];

@@ -64,9 +64,13 @@ HWY_INLINE bool in_range(VecF v) {
 
 // Bit of each lane, lane 0 lowest.
 HWY_INLINE uint32_t bits_of(MaskF mask) {
-  uint8_t bytes[8] = {};
-  hn::StoreMaskBits(LaneF(), mask, bytes);
-  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
+#if HWY_TARGET <= HWY_AVX3
+  return mask.raw;
+#else
+  uint8_t bits = 0;  // of 8 lanes at most
+  hn::StoreMaskBits(LaneF(), mask, &bits);
+  return bits;
+#endif
 }
 
 HWY_INLINE VecF larger_magnitude(VecF first, VecF x) {
