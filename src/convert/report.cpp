@@ -121,10 +121,11 @@ json::Value sizes_part(const Plan& plan, const json::Array& outputs) {
 }
 
 // What a level of --optimization does for a type: those without a search have nothing to choose.
-std::string_view pass_of(Effort effort, const Codec& codec) {
+std::string_view pass_of(Effort effort, const Codec& codec, bool has_imatrix) {
   if (effort == Effort::aggressive && codec.encode_best) return "least squared error";
   if (effort == Effort::fast && codec.encode_fast) return "rounded under the largest value";
-  if (!codec.encode_fast && !codec.encode_best && !codec.encode_weighted) return "rounded";
+  const bool searches = codec.encode_fast && (codec.encode_fast != codec.encode || has_imatrix);
+  if (!searches) return "rounded";
   return "search of the reference";
 }
 
@@ -139,10 +140,11 @@ json::Value optimization_part(const Plan& plan) {
   }
   const Effort effort = effort_of(plan.request.options);
   json::Array passes;
+  const bool has_imatrix = plan.request.imatrix != nullptr;
   for (const auto& [name, type] : packed)
     passes.push_back(object({{"type", name},
                              {"tensors", type.second},
-                             {"pass", pass_of(effort, *type.first)}}));
+                             {"pass", pass_of(effort, *type.first, has_imatrix)}}));
   return object({{"level", plan.request.options.optimization}, {"passes", std::move(passes)}});
 }
 
