@@ -32,7 +32,7 @@ struct AffineRuns {
   using Block = typename K::Block;
   static constexpr int elements = 256, run = K::n;
   static constexpr bool affine = true;
-  static constexpr const int8_t* table = nullptr;
+  static constexpr std::nullptr_t table = nullptr;
   static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
     K::codes(block, out.levels);
     const float d = f32_from_f16(block.d), dmin = f32_from_f16(block.dmin);

@@ -69,10 +69,10 @@ HWY_INLINE void decode_runs(const std::byte* source, float* destination, int64_t
   const LaneI i32;
   const hn::Rebind<int8_t, LaneF> i8;
   Runs<T::elements, T::run> r;
-  constexpr int64_t together = T::table ? 1 : 16;  // of those with a table, little is read here
+  constexpr int64_t together = has_table<T> ? 1 : 16;  // of those with a table, little is read here
   const auto decode = [&](const typename T::Block& block, const std::byte* place) HWY_ATTR {
     T::read(block, r);
-    if constexpr (T::table != nullptr) look_up_levels<T>(place, r.levels);
+    if constexpr (has_table<T>) look_up_levels<T>(place, r.levels);
     for (int k = 0; k < T::elements / T::run; ++k) {
       const VecF scale = set(r.scales[k]);
       for (int i = 0; i < T::run; i += lanes, destination += lanes) {

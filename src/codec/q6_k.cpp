@@ -64,7 +64,7 @@ struct RunsQ6_K {
   using Block = BlockQ6_K;
   static constexpr int elements = 256, run = 16;
   static constexpr bool affine = false;
-  static constexpr const int8_t* table = nullptr;
+  static constexpr std::nullptr_t table = nullptr;
   static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
     const float d = f32_from_f16(block.d);
     for (int j = 0; j < 16; ++j) out.scales[j] = d * static_cast<float>(block.scales[j]);

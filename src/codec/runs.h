@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "hwy/base.h"
 
@@ -12,7 +13,7 @@
 //   Block           its struct
 //   elements, run   of a block, of values with the same scale
 //   affine          whether there are minima
-//   table           levels by code of 4 bits, or null; with one, also `nibbles`, the place of the
+//   table           levels by code of 4 bits, or nullptr; with one, also `nibbles`, the place of the
 //                   codes in the block, and `half`: as many low nibbles come before high ones
 //   read            finds scales and minima of a block and, without a table, unpacks its levels
 //
@@ -24,6 +25,9 @@ struct Runs {
   alignas(64) int8_t levels[elements];
   float scales[elements / run], mins[elements / run];
 };
+
+template <class T>
+inline constexpr bool has_table = !std::is_same_v<decltype(T::table), const std::nullptr_t>;
 
 namespace scalar {
 
@@ -43,7 +47,7 @@ void decode_runs(const std::byte* source, float* destination, int64_t n) {
     typename T::Block block;
     std::memcpy(&block, source, sizeof block);
     T::read(block, r);
-    if constexpr (T::table != nullptr) look_up_levels<T>(source, r.levels);
+    if constexpr (has_table<T>) look_up_levels<T>(source, r.levels);
     for (int k = 0; k < T::elements / T::run; ++k)
       for (int i = k * T::run; i < (k + 1) * T::run; ++i) {
         const float value = r.scales[k] * static_cast<float>(r.levels[i]);

@@ -63,7 +63,7 @@ struct RunsTQ1_0 {
   using Block = BlockTQ1_0;
   static constexpr int elements = 256, run = 256;
   static constexpr bool affine = false;
-  static constexpr const int8_t* table = nullptr;
+  static constexpr std::nullptr_t table = nullptr;
   static HWY_INLINE void read(const Block& block, Runs<elements, run>& out) {
     out.scales[0] = f32_from_f16(block.d);
     // All bytes together, so that compilers make vectors of them.
