@@ -113,6 +113,7 @@ class Validator {
     try {
       const bool hf = model_.convention == Convention::hf;
       if (hf && !model_.config.is_object()) return;
+      if (hf) require_one_family(model_.config, model_.config_file, warnings);
       const ModelFacts facts =
           hf ? facts_from_config(*known.arch, model_.config, model_.config_file, warnings)
              : facts_from_gguf(*known.arch, model_, nullptr, warnings);
