@@ -8,7 +8,7 @@ namespace recast {
 
 namespace {
 
-// Source: the wrapper enums of the tokenizers library, version 0.22.
+// Source: the classes that the tokenizers library 0.23.3 has in its four modules.
 struct Stage {
   std::string_view name;
   std::string_view parts;  // the member of a Sequence that holds its stages
