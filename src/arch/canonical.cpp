@@ -187,7 +187,7 @@ class Canonicaliser {
       return;
     }
     if (!taken_.insert(name).second) {
-      problem(codes::tensor_twice, {.where = tensor_where(tensor.name)});
+      problem(codes::tensor_twice, {.where = tensor_where(tensor.name), .file = file_of(tensor)});
       return;
     }
     if (!check_shape(tensor, slot)) return;
@@ -267,8 +267,15 @@ class Canonicaliser {
             {.where = fmt::format("{}, {}", tensor_where(tensor.name),
                                   blamed_key(dims[axis < dims.size() ? axis : 0].blame)),
              .expected = to_string(want),
-             .found = to_string(have)});
+             .found = to_string(have),
+             .file = file_of(tensor)});
     return false;
+  }
+
+  // The file that holds a tensor; empty when it is put together from several.
+  static std::string file_of(const Tensor& tensor) {
+    const auto extent = tensor.value->extent();
+    return extent && extent->file ? extent->file->name() : "";
   }
 
   // A head beside a tied embedding: equal bytes are one matrix, other bytes are a contradiction
@@ -325,8 +332,7 @@ class Canonicaliser {
   }
 
   void problem(const ErrorCode& code, ErrorFacts facts) {
-    if (facts.file.empty())
-      facts.file = source_.files.empty() ? source_.config_file : source_.files.front().first;
+    if (facts.file.empty()) facts.file = first_file(source_);
     problems_.emplace_back(code, std::move(facts));
   }
   [[noreturn]] void raise() {

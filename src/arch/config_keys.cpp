@@ -64,8 +64,7 @@ constexpr std::string_view harmless =
     "head_dim qk_head_dim num_key_value_heads tie_word_embeddings dense_act_fn "
     "scale_decoder_outputs max_window_layers "
     // scaling of positions: rope.cpp
-    "rope_parameters rope_theta rope_scaling partial_rotary_factor "
-    "original_max_position_embeddings";
+    "rope_parameters rope_theta rope_scaling original_max_position_embeddings";
 
 // Keys of all classes with the values that mean that nothing is done.
 struct Harmless {
@@ -76,7 +75,8 @@ constexpr Harmless switched_off[] = {
     {"tie_encoder_decoder", "false"}, {"pruned_heads", "{}"}, {"use_sliding_window", "false"},
     {"sliding_window", "0"}, {"attention_bias", "false"}, {"mlp_bias", "false"},
     {"qkv_bias", "false"}, {"use_qk_norm", "false"}, {"qk_layernorm", "false"},
-    {"rotary_pct", "1 1.0"}, {"rope_pct", "1 1.0"}, {"logit_scale", "1 1.0"},
+    {"rotary_pct", "1 1.0"}, {"rope_pct", "1 1.0"},
+    {"partial_rotary_factor", "1 1.0"}, {"logit_scale", "1 1.0"},
     {"moe_layer_freq", "1"}, {"use_bidirectional_attention", "false"},
 };
 

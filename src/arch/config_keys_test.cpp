@@ -46,6 +46,19 @@ TEST(ConfigKeys, HarmlessOnesAreNone) {
   EXPECT_EQ(found_in(llama, config), "1: is_encoder_decoder");
 }
 
+TEST(ConfigKeys, AShareOfRotaryDimensionsIsOneWhereTheFamilyTurnsAll) {
+  for (const Architecture* arch : {&llama, &gpt2}) {
+    json::Value config = tiny_config(*arch);
+    config.set("partial_rotary_factor", 1.0);
+    EXPECT_EQ(found_in(*arch, config), "");
+    config.set("partial_rotary_factor", 0.5);
+    EXPECT_EQ(found_in(*arch, config), "1: partial_rotary_factor");
+  }
+  json::Value config = tiny_config(phi);
+  config.set("partial_rotary_factor", 0.5);
+  EXPECT_EQ(found_in(phi, config), "");
+}
+
 TEST(ConfigKeys, AConstantOfTheClassWithAnotherValueIsOne) {
   json::Value config = tiny_config(deepseek_v2);
   config.set("mlp_bias", false);

@@ -89,8 +89,7 @@ std::vector<std::string_view> names_of(const std::vector<const Architecture*>& a
 }
 
 std::string blamed_file(const Checkpoint& source) {
-  if (!source.config_file.empty() || source.files.empty()) return source.config_file;
-  return source.files.front().first;
+  return source.config_file.empty() ? first_file(source) : source.config_file;
 }
 
 // Names and shapes: the one family that explains all tensors and misses none.
@@ -196,6 +195,24 @@ Recognition require_architecture(const Checkpoint& source, std::string_view mode
                             : "a known one",
         .found = r.found.empty() ? "no name of an architecture" : printable(r.found),
         .file = model_type.empty() ? blamed_file(source) : ""});
+}
+
+void require_one_family(const json::Value& config, const std::string& file,
+                        std::vector<Finding>& warnings) {
+  const std::string name = class_of(config);
+  const std::string* type = text_member(config, "model_type");
+  const Architecture* first = name.empty() ? nullptr : find_architecture(name);
+  const Architecture* second = type ? find_architecture(*type) : nullptr;
+  if (!first || !second || first == second) return;
+  ErrorFacts facts{.where = key_where("model_type"),
+                   .expected = fmt::format("{}, as architectures says by {}", first->name,
+                                           printable(name)),
+                   .found = printable(*type),
+                   .file = file};
+  if (first->gguf.empty() || first->gguf != second->gguf)
+    fail(codes::family_contradicts, std::move(facts));
+  facts.found += "; architectures is taken";
+  add_warning(warnings, Error(codes::config_spellings_differ, std::move(facts)));
 }
 
 bool has_own_facts(const Checkpoint& source) {

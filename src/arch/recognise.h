@@ -26,6 +26,12 @@ Recognition recognise(const Checkpoint& source, std::string_view model_type);
 // nearest family and its share of matching tensor names.
 Recognition require_architecture(const Checkpoint& source, std::string_view model_type);
 
+// Throws family_contradicts when `architectures` and `model_type` name two families that are known:
+// transformers follows the latter, llama.cpp the former. A warning where both are one to GGUF
+// (llama and mistral).
+void require_one_family(const json::Value& config, const std::string& file,
+                        std::vector<Finding>& warnings);
+
 // Whether anything but names and shapes of tensors says what a checkpoint is: a config of its own,
 // or the keys of an architecture in a GGUF.
 bool has_own_facts(const Checkpoint& source);

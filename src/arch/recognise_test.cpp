@@ -92,5 +92,28 @@ TEST(Recognise, AnUnknownArchitectureNamesTheNearest) {
   EXPECT_EQ(nothing.expected, "a known one");
 }
 
+TEST(Recognise, TwoFamiliesInOneConfigAreRefused) {
+  const auto check = [](std::string_view text, std::vector<Finding>& warnings) {
+    return error_of([&] { require_one_family(json::parse(text, {}), "c/config.json", warnings); });
+  };
+  std::vector<Finding> warnings;
+  const Error error =
+      check(R"({"architectures": ["LlamaForCausalLM"], "model_type": "gemma"})", warnings);
+  EXPECT_EQ(error.code, &codes::family_contradicts);
+  EXPECT_EQ(error.where, "key \"model_type\"");
+  EXPECT_EQ(error.found, "gemma");
+  EXPECT_EQ(error.file, "c/config.json");
+  for (const char* one : {R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama"})",
+                          R"({"architectures": ["LlamaForCausalLM"], "model_type": "own"})",
+                          R"({"architectures": ["OwnForCausalLM"], "model_type": "llama"})",
+                          R"({"model_type": "llama"})", R"({"architectures": [5]})"})
+    EXPECT_EQ(check(one, warnings).code, nullptr) << one;
+  EXPECT_TRUE(warnings.empty());
+  EXPECT_EQ(check(R"({"architectures": ["LlamaForCausalLM"], "model_type": "mistral"})",
+                  warnings).code, nullptr);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].code, &codes::config_spellings_differ);
+}
+
 }  // namespace
 }  // namespace recast

@@ -9,6 +9,7 @@
 
 #include "arch/facts.h"
 #include "arch/key_tables.h"
+#include "arch/rope_spellings.h"
 
 namespace recast {
 
@@ -57,7 +58,10 @@ void set_fact(Fact fact, std::string_view key, const json::Value& value, const s
   const bool ratio = fact == Fact::partial_rotary;
   if (!number || !fits_f32(*number, true) || (ratio && *number > 1))
     bad_rope(file, key, value, ratio ? "a number above 0 and up to 1" : "a positive number");
-  if (find_key(*model.arch, fact)) model.facts.set(fact, *number);
+  if (find_key(*model.arch, fact))
+    model.facts.set(fact, *number);
+  else if (ratio && *number != 1)
+    model.rope.unknown.emplace_back(key, value);
 }
 
 // One member of the object that describes the scaling.
@@ -72,14 +76,7 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
       rope.*row.member = *number;
       return;
     }
-  if (key == "rope_type" || key == "type") {
-    const std::string* type = value.as_string();
-    if (!type) bad_rope(file, key, value, "a name");
-    // "su" and phi-3's "yarn" were the first names of longrope.
-    const bool longrope = *type == "su" || (*type == "yarn" && model.arch->gguf_original_context);
-    // The sections of "mrope" are a member of their own; the frequencies are the usual ones.
-    rope.type = longrope ? "longrope" : *type == "mrope" ? "default" : *type;
-  } else if (key == "long_factor") {
+  if (key == "long_factor") {
     rope.long_factor = numbers(file, key, value);
   } else if (key == "short_factor") {
     rope.short_factor = numbers(file, key, value);
@@ -90,7 +87,7 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
   } else if (key == "rope_theta" || key == "partial_rotary_factor") {
     set_fact(key == "rope_theta" ? Fact::rope_theta : Fact::partial_rotary, key, value, file,
              model);
-  } else {
+  } else if (key != "rope_type" && key != "type") {
     rope.unknown.emplace_back(key, value);
   }
 }
@@ -103,7 +100,9 @@ void read_member(std::string_view key, const json::Value& value, const std::stri
 
 // The numbers that a kind of scaling divides by.
 void check_rope_numbers(const std::string& file, const Rope& rope) {
-  if (!rope.factor && has_word("linear yarn llama3", rope.type))
+  const bool by_alpha = std::any_of(rope.unknown.begin(), rope.unknown.end(),
+                                    [](const auto& member) { return member.first == "alpha"; });
+  if (!rope.factor && !by_alpha && has_word("linear dynamic yarn llama3", rope.type))
     missing_rope(file, "factor", rope.type);
   if (rope.factor && !fits_f32(*rope.factor, true))
     bad_rope(file, "factor", *rope.factor, "a number above 0");
@@ -220,6 +219,8 @@ void read_rope_config(const json::Value& config, const std::string& file, ModelF
   if (!model.arch->rope) return;
   const json::Value* parameters = config.find("rope_parameters");
   const json::Value* scaling = config.find("rope_scaling");
+  if (parameters && !parameters->is_null() && !parameters->is_object())
+    bad_rope(file, "rope_parameters", *parameters, "an object");
   // The nearest description wins; top-level keys fill what it leaves out.
   const json::Value* from = parameters && parameters->is_object()
                                 ? full_attention(parameters, file, model)
@@ -229,7 +230,11 @@ void read_rope_config(const json::Value& config, const std::string& file, ModelF
     const json::Object* members = from->as_object();
     if (!members)
       bad_rope(file, from == parameters ? "rope_parameters" : "rope_scaling", *from, "an object");
+    if (const auto type = rope_type_of(*members, *model.arch, file)) model.rope.type = *type;
     for (const auto& [key, value] : *members) read_member(key, value, file, model);
+    warn_of_rope_members(*members, from == scaling ? "rope_scaling" : "rope_parameters", model,
+                         file, warnings);
+    if (from != scaling && scaling) check_rope_objects(*from, *scaling, *model.arch, file);
   }
   compare_theta(config, model, file, warnings);
   fill_defaults(config, file, model, warnings);

@@ -9,7 +9,9 @@
 namespace recast {
 
 // Reads rope_parameters, or rope_theta + rope_scaling (`type` or `rope_type`; "su" is longrope), into
-// model.rope, Fact::rope_theta and Fact::partial_rotary. Two spellings that disagree are a warning.
+// model.rope, Fact::rope_theta and Fact::partial_rotary. Two bases that disagree are a warning, and
+// so are members that are not known. Throws config_value and config_key_missing for two kinds or
+// factors, a factor that is missing or not above 0, and values of the wrong type.
 void read_rope_config(const json::Value& config, const std::string& file, ModelFacts& model,
                       std::vector<Finding>& warnings);
 // Both spellings: rope_parameters, and rope_theta with rope_scaling.

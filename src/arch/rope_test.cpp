@@ -309,5 +309,55 @@ TEST(Rope, AFamilyWithoutRotaryEmbeddingsHasNone) {
     EXPECT_EQ(key.find("rope"), std::string::npos);
 }
 
+// The code and found of the warnings of a Llama with such rope_scaling, or of its refusal.
+std::string told(std::string_view scaling, std::string_view parameters = "null") {
+  json::Value config = with_rope(llama, "rope_scaling", scaling);
+  config.set("rope_parameters", json::parse(parameters, {}));
+  std::vector<Finding> warnings;
+  const Error error =
+      error_of([&] { facts_from_config(llama, config, "config.json", warnings); });
+  std::string out = error.code ? std::string(error.code->symbol) + " " + error.where : "";
+  for (const Finding& w : warnings) out += std::string(w.code->symbol) + " " + w.found + ";";
+  return out;
+}
+
+TEST(Rope, OddSpellingsOfTheKindAreToldOrRefused) {
+  for (const char* nothing : {"{}", R"({"type": null})", R"({"type": "default", "factor": 1.0})",
+                              R"({"type": "linear", "rope_type": "linear", "factor": 2.0})",
+                              R"({"type": "mrope", "rope_type": "default",
+                                  "mrope_section": [1, 2, 3]})"})
+    EXPECT_EQ(told(nothing), "") << nothing;
+  EXPECT_EQ(told(R"({"type": null, "factor": 4.0})"), "assumed default, which has no factor;");
+  EXPECT_EQ(told(R"({"type": "default", "factor": 4.0})"),
+            "unknown_config_key 1: rope_scaling.factor;");
+  EXPECT_EQ(told(R"({"type": "linear", "factor": 2.0, "odd": 1, "finetuned": true})"),
+            "unknown_config_key 1: rope_scaling.odd;");
+  EXPECT_EQ(told(R"({"rope_type": "linear", "type": "yarn", "factor": 4.0})"),
+            "config_value key \"type\"");
+  EXPECT_EQ(told(R"({"rope_type": 5})"), "config_value key \"rope_type\"");
+  EXPECT_EQ(told(R"({"type": "dynamic"})"), "config_key_missing key \"factor\"");
+  for (const char* factor : {"0", "-2", "\"4\"", "NaN"})
+    EXPECT_EQ(told(std::string(R"({"type": "linear", "factor": )") + factor + "}"),
+              "config_value key \"factor\"") << factor;
+}
+
+TEST(Rope, TheTwoObjectsMustDescribeOneScaling) {
+  constexpr std::string_view twice = R"({"rope_type": "linear", "factor": 2.0})";
+  EXPECT_EQ(told(twice, twice), "");
+  EXPECT_EQ(told("{}", twice), "");
+  EXPECT_EQ(told(R"({"type": "default"})", R"({"rope_type": "default", "rope_theta": 5.0})"), "");
+  for (const char* other : {R"({"rope_type": "default"})",
+                            R"({"rope_type": "yarn", "factor": 2.0})",
+                            R"({"rope_type": "linear", "factor": 4.0})"})
+    EXPECT_EQ(told(twice, other), "config_value key \"rope_scaling\"") << other;
+  EXPECT_EQ(told("null", "5"), "config_value key \"rope_parameters\"");
+}
+
+TEST(Rope, AShareThatTheFamilyDoesNotTurnIsTold) {
+  EXPECT_EQ(told("null", R"({"rope_type": "default", "partial_rotary_factor": 0.5})"),
+            "unknown_config_key 1: rope_parameters.partial_rotary_factor;");
+  EXPECT_EQ(told("null", R"({"rope_type": "default", "partial_rotary_factor": 1.0})"), "");
+}
+
 }  // namespace
 }  // namespace recast

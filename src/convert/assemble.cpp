@@ -80,6 +80,7 @@ Target Assembler::run() {
   if (crosses || request_.to->holds_config || positions || text_only)
     recognise_or_refuse(crosses || text_only || (positions && to_gguf()));
   if (positions && target_.arch) set_positions();
+  note_stated_dtype();
   if (target_.arch && source_.convention == Convention::hf && (crosses || text_only))
     config_ = language_part(config_, *target_.arch);
   if (crosses || text_only)
@@ -139,9 +140,11 @@ void Assembler::recognise_or_refuse(bool needed) {
   if (!r.arch || (!needed && !hf)) return;
   if (r.by_names || !options_.model_type.empty() || !has_own_facts(source_)) take_shapes(r);
   if (hf) {
+    if (needed && options_.model_type.empty())
+      require_one_family(config_, config_file_, warnings());
     facts_ = facts_from_config(*r.arch, language_config(config_), config_file_, warnings());
   } else {
-    restored_ = restore_config(source_.metadata);
+    restored_ = believed_config(source_, *r.arch, warnings());
     if (!options_.model_type.empty())
       restored_ = without(std::move(restored_), {"model_type", "architectures"});
     const json::Value beyond = beyond_gguf(restored_, *r.arch);

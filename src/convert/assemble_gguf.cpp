@@ -148,6 +148,7 @@ void Assembler::gguf_metadata_from_hf() {
   for (const auto& [key, value] : general.last.entries()) metadata.set(key, value);
   if (tokenizer) {
     for (Finding& warning : tokenizer->warnings) warnings().push_back(std::move(warning));
+    for (std::string& text : tokenizer->assumptions) target_.assumptions.push_back(std::move(text));
     if (options_.preserve_metadata) carry_tokenizer(*tokenizer, metadata, target_.dropped);
     out().vocabulary = std::move(tokenizer->vocabulary);
     for (const std::string& file : tokenizer->files_used)
@@ -166,7 +167,7 @@ void Assembler::gguf_metadata_from_hf() {
   if (options_.preserve_metadata) {
     for (const auto& [key, value] : source_.metadata.entries())
       if (key.starts_with("src.pytorch.")) metadata.set(key, value);
-    restore_gguf_keys(source_, metadata);
+    restore_gguf_keys(source_, metadata, warnings());
   }
   if (options_.preserve_metadata)
     carry_config(config_, facts_, source_, out(), target_.kept);

@@ -131,6 +131,20 @@ void Assembler::keep_hf_files(const Codec& dtype) {
   for (const SideFile& side : out().side_files) target_.kept.push_back(side.name);
 }
 
+void Assembler::note_stated_dtype() {
+  const json::Value* stated = config_.find("dtype");
+  if (!stated || stated->is_null()) stated = config_.find("torch_dtype");
+  const Codec* main = main_codec(source_);
+  if (source_.convention != Convention::hf || !stated || stated->is_null() || !main) return;
+  if (main->kind != CodecKind::floating || !main->encode) return;
+  const std::string* name = stated->as_string();
+  if (name && (*name == torch_dtype(*main) || *name == "torch." + torch_dtype(*main) ||
+               *name == "auto"))
+    return;
+  target_.notes.push_back(fmt::format("config.json says {}, most weights are {}: they are read so",
+                                      printable(json::write(*stated)), main->name));
+}
+
 void Assembler::drop_what_has_no_place() {
   if (!out().side_files.empty() || config_.is_object())
     target_.notes.push_back(fmt::format(

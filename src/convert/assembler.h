@@ -68,6 +68,9 @@ class Assembler {
   void keep_gguf_keys();
   static json::Value without(json::Value config, std::initializer_list<std::string_view> keys);
   void keep_hf_files(const Codec& dtype);
+  // Weights are read as they are stored; a config that says another type is no contradiction to
+  // settle, but worth a line of the report.
+  void note_stated_dtype();
   void drop_what_has_no_place();
   // BASE-ENCODING.gguf, BASE-FORMAT with the usual extension elsewhere.
   void name_target();

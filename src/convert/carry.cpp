@@ -19,6 +19,28 @@ namespace {
 constexpr std::string_view config_prefix = "src.hf.";
 constexpr std::string_view generation_key = "src.hf.generation_config";
 constexpr std::string_view gguf_prefix = "src.gguf.";
+constexpr std::string_view said_elsewhere =
+    "general.architecture general.type general.file_type general.quantization_version "
+    "general.alignment";
+
+// The JSON text of a key; its file and the key are blamed for it.
+json::Value parse_key(const Checkpoint& source, std::string_view key, const std::string& text) {
+  try {
+    return json::parse(text, {.file = first_file(source)});
+  } catch (Error& error) {
+    error.where = key_where(key) + (error.where.empty() ? "" : ", " + error.where);
+    throw;
+  }
+}
+
+// What a GGUF says of itself; where they are there, no other file knows better.
+bool is_own_key(std::string_view key, const Metadata& gguf) {
+  const MetaValue* arch = gguf.find("general.architecture");
+  const bool named = arch && arch->as_string();
+  return has_word(said_elsewhere, key) || key.starts_with("tokenizer.") ||
+         key.starts_with("split.") || key.starts_with("recast.") || key.starts_with("src.") ||
+         (named && key.starts_with(*arch->as_string() + "."));
+}
 
 // Whole files, not members of the config.
 bool is_file_key(std::string_view key) {
@@ -109,19 +131,26 @@ void carry_config(const json::Value& config, const ModelFacts& model, const Chec
     metadata.set(generation_key, MetaValue::string(json::write(source.generation_config)));
 }
 
-json::Value restore_config(const Metadata& metadata) {
+json::Value restore_config(const Checkpoint& source) {
   json::Value out{json::Object{}};
-  for (const auto& [key, value] : metadata.entries()) {
+  for (const auto& [key, value] : source.metadata.entries()) {
     if (!key.starts_with(config_prefix) || is_file_key(key) || !value.as_string()) continue;
     out.set(std::string_view(key).substr(config_prefix.size()),
-            json::parse(*value.as_string(), {.file = key}));
+            parse_key(source, key, *value.as_string()));
   }
   return out;
 }
 
 json::Value restore_generation_config(const Checkpoint& source, const Vocabulary* vocabulary) {
-  if (const MetaValue* text = source.metadata.find(generation_key); text && text->as_string())
-    return json::parse(*text->as_string(), {.file = std::string(generation_key)});
+  if (const MetaValue* text = source.metadata.find(generation_key); text && text->as_string()) {
+    json::Value carried = parse_key(source, generation_key, *text->as_string());
+    if (!carried.is_object())
+      fail(codes::config_malformed, {.where = key_where(generation_key),
+                                     .expected = "an object",
+                                     .found = std::string(carried.type_name()),
+                                     .file = first_file(source)});
+    return carried;
+  }
   if (!vocabulary) return nullptr;
   json::Value out{json::Object{}};
   out.set("_from_model_config", true);
@@ -141,9 +170,6 @@ json::Value restore_generation_config(const Checkpoint& source, const Vocabulary
 
 void carry_gguf_keys(const Checkpoint& source, const Architecture& arch,
                      const std::vector<std::string>& unread, Metadata& metadata) {
-  static constexpr std::string_view said_elsewhere =
-      "general.architecture general.type general.file_type general.quantization_version "
-      "general.alignment";
   const std::string own = std::string(arch.gguf) + ".";
   for (const auto& [key, value] : source.metadata.entries()) {
     if (has_word(said_elsewhere, key) || key.starts_with("src.hf.") ||
@@ -160,21 +186,35 @@ void carry_gguf_keys(const Checkpoint& source, const Architecture& arch,
   }
 }
 
-void restore_gguf_keys(const Checkpoint& source, Metadata& metadata) {
+void restore_gguf_keys(const Checkpoint& source, Metadata& metadata,
+                       std::vector<Finding>& warnings) {
   for (const auto& [key, stored] : source.metadata.entries()) {
     if (!key.starts_with(gguf_prefix) || !stored.as_string()) continue;
-    const json::Value text = json::parse(*stored.as_string(), {.file = key});
+    const json::Value text = parse_key(source, key, *stored.as_string());
     const json::Value *type = text.find("type"), *value = text.find("value");
     const json::Value* element = text.find("element");
-    if (!type || !type->as_string() || !value) continue;
-    const auto kind = type_named(*type->as_string());
+    const bool named = type && type->as_string() && value;
+    const auto kind = named ? type_named(*type->as_string()) : std::nullopt;
     std::optional<MetaValue> back;
     if (kind && *kind == MetaType::array && element && element->as_string() && value->as_array()) {
       if (const auto of = type_named(*element->as_string())) back = list_of(*of, *value->as_array());
     } else if (kind && *kind != MetaType::array) {
       back = scalar_of(*kind, *value);
     }
-    if (back) metadata.set(std::string_view(key).substr(gguf_prefix.size()), *back);
+    const std::string_view name = std::string_view(key).substr(gguf_prefix.size());
+    const bool contradicts = back && is_own_key(name, metadata) && metadata.find(name) &&
+                             !(*metadata.find(name) == *back);
+    if (!back || contradicts)
+      add_warning(warnings,
+                  Error(codes::not_carried,
+                        {.where = key_where(key),
+                         .expected = contradicts ? "what the model says of itself"
+                                                 : "type and value of a GGUF key",
+                         .found = printable(*stored.as_string()),
+                         .fix = "remove the key from the metadata of the source",
+                         .file = first_file(source)}));
+    else
+      metadata.set(name, *back);
   }
 }
 

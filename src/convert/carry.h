@@ -16,7 +16,13 @@ namespace recast {
 void carry_config(const json::Value& config, const ModelFacts& model, const Checkpoint& source,
                   Checkpoint& gguf, std::vector<std::string>& kept);
 // The members that carry_config stored, as an object; empty when there are none.
-json::Value restore_config(const Metadata& metadata);
+json::Value restore_config(const Checkpoint& source);
+// The same without what contradicts the file: members of another family, of several modalities or
+// of a quantization, rotary scaling that its keys and tensors do not say. Each is a warning
+// not_carried; code of another repository in auto_map is the warning auto_map. Throws json_syntax,
+// and what the facts of the family refuse.
+json::Value believed_config(const Checkpoint& source, const Architecture& arch,
+                            std::vector<Finding>& warnings);
 // The generation config that was stored, else one with the special ids of the vocabulary.
 json::Value restore_generation_config(const Checkpoint& source, const Vocabulary* vocabulary);
 
@@ -29,8 +35,10 @@ bool may_change_results(const Architecture& arch, std::string_view key, const Me
 // behind "ARCH." and "tokenizer." those of `unread`.
 void carry_gguf_keys(const Checkpoint& source, const Architecture& arch,
                      const std::vector<std::string>& unread, Metadata& metadata);
-// Puts such keys back into a GGUF. They win over what was derived.
-void restore_gguf_keys(const Checkpoint& source, Metadata& metadata);
+// Puts such keys back into a GGUF. They win over what was derived for general.*; the keys of the
+// architecture and of the tokenizer that are there already stay, with the warning not_carried.
+void restore_gguf_keys(const Checkpoint& source, Metadata& metadata,
+                       std::vector<Finding>& warnings);
 
 // The options that act on bytes, as they were understood and in the order of their table: however
 // they are spelled and ordered, the same conversion gives the same document.

@@ -42,7 +42,7 @@ TEST(Carry, ConfigKeysComeBackInTheirSpelling) {
   const size_t before = gguf.metadata.entries().size();
   std::vector<std::string> kept;
   carry_config(config, llama_facts("dynamic"), {}, gguf, kept);
-  const json::Value back = restore_config(gguf.metadata);
+  const json::Value back = restore_config(gguf);
   for (const char* key : {"architectures", "model_type", "rope_parameters", "my_own", "text",
                           "flag"}) {
     ASSERT_NE(back.find(key), nullptr) << key;
@@ -58,7 +58,7 @@ TEST(Carry, TheGenerationConfigComesBack) {
   std::vector<std::string> kept;
   Checkpoint gguf = tiny_gguf();
   carry_config(json::Value(json::Object{}), llama_facts(), source, gguf, kept);
-  EXPECT_TRUE(restore_config(gguf.metadata).as_object()->empty());
+  EXPECT_TRUE(restore_config(gguf).as_object()->empty());
   EXPECT_EQ(json::write(restore_generation_config(gguf, nullptr)),
             json::write(source.generation_config));
   EXPECT_TRUE(restore_generation_config({}, nullptr).is_null());
@@ -97,7 +97,9 @@ TEST(Carry, GgufKeysOfEveryTypeComeBack) {
   carry_gguf_keys(gguf, llama_family(), {}, folder.metadata);
   EXPECT_EQ(folder.metadata.entries().size(), own.entries().size());
   Metadata back;
-  restore_gguf_keys(folder, back);
+  std::vector<Finding> warnings;
+  restore_gguf_keys(folder, back, warnings);
+  EXPECT_TRUE(warnings.empty());
   ASSERT_EQ(back.entries().size(), own.entries().size());
   for (const auto& [key, value] : own.entries()) {
     ASSERT_NE(back.find(key), nullptr) << key;
@@ -130,7 +132,9 @@ TEST(Carry, WhatNoFactHoldsOfAGgufIsCarriedAndComesBack) {
   Checkpoint folder;
   carry_gguf_keys(gguf, llama_family(), unread, folder.metadata);
   Metadata back;
-  restore_gguf_keys(folder, back);
+  std::vector<Finding> left_out;
+  restore_gguf_keys(folder, back, left_out);
+  EXPECT_TRUE(left_out.empty());
   EXPECT_EQ(back.entries().size(), unread.size());
   for (const std::string& key : unread) EXPECT_EQ(*back.find(key), *gguf.metadata.find(key));
 
@@ -214,6 +218,95 @@ TEST(Carry, OverridesAreKeyValuePairs) {
             (std::vector<std::pair<std::string, std::string>>{{"a", "b=c"}, {"d", ""}}));
   EXPECT_EQ(error_of([] { override_pairs({"none"}); }).code, &codes::bad_value);
   EXPECT_EQ(error_of([] { override_pairs({"=x"}); }).code, &codes::bad_value);
+}
+
+// The members of `hf` that a tiny Llama is not believed to have been, as "KEY " for each.
+std::string distrusted(const std::vector<std::pair<std::string, std::string>>& hf) {
+  Checkpoint gguf = tiny_gguf();
+  gguf.metadata.set("llama.rope.freq_base", MetaValue::f32(10000));
+  gguf.metadata.set("llama.rope.dimension_count", MetaValue::u32(32));
+  for (const auto& [key, text] : hf) gguf.metadata.set("src.hf." + key, MetaValue::string(text));
+  std::vector<Finding> warnings;
+  const json::Value left = believed_config(gguf, llama_family(), warnings);
+  std::string out;
+  for (const auto& [key, text] : hf)
+    if (!left.find(key)) out += key + " ";
+  EXPECT_EQ(warnings.size(), hf.size() - left.as_object()->size());
+  for (const Finding& warning : warnings) EXPECT_EQ(warning.code, &codes::not_carried);
+  return out;
+}
+
+TEST(Carry, MembersThatContradictTheFileAreLeftOut) {
+  EXPECT_EQ(distrusted({{"model_type", "\"gemma\""}, {"architectures", "[\"GemmaModel\"]"}}),
+            "model_type architectures ");
+  EXPECT_EQ(distrusted({{"text_config", R"({"hidden_size": 7})"}}), "text_config ");
+  EXPECT_EQ(distrusted({{"rope_theta", "5.0"}}), "rope_theta ");
+  EXPECT_EQ(distrusted({{"quantization_config", R"({"quant_method": "gptq"})"}}),
+            "quantization_config ");
+  for (const char* rope : {R"({"type": "linear", "factor": 8.0})", "5", R"({"type": "linear"})",
+                           R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                               "high_freq_factor": 4.0,
+                               "original_max_position_embeddings": 8192})"})
+    EXPECT_EQ(distrusted({{"rope_scaling", rope}}), "rope_scaling ");
+}
+
+TEST(Carry, MembersThatTheFileCannotSayAreBelieved) {
+  EXPECT_EQ(distrusted({{"model_type", "\"mistral\""}, {"architectures", "[\"OwnLlama\"]"}}), "");
+  EXPECT_EQ(distrusted({{"rope_theta", "10000.0"}, {"../x", "1"}, {"", "[]"}}), "");
+  EXPECT_EQ(distrusted({{"rope_scaling", R"({"rope_type": "dynamic", "factor": 2.0})"}}), "");
+}
+
+TEST(Carry, CodeOfAnotherRepositoryIsTold) {
+  Checkpoint gguf = tiny_gguf();
+  gguf.metadata.set("src.hf.auto_map", MetaValue::string(R"({"AutoModel": "a/b--code.Model"})"));
+  gguf.metadata.set("src.hf.count", MetaValue::u32(5));
+  std::vector<Finding> warnings;
+  EXPECT_NE(believed_config(gguf, llama_family(), warnings).find("auto_map"), nullptr);
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_EQ(warnings[0].where, "key \"src.hf.count\"");
+  EXPECT_EQ(warnings[1].code, &codes::auto_map);
+  gguf.metadata.set("src.hf.auto_map", MetaValue::string(R"({"AutoModel": "code.Model"})"));
+  warnings.clear();
+  believed_config(gguf, llama_family(), warnings);
+  EXPECT_EQ(warnings.size(), 1u);
+}
+
+TEST(Carry, TextsThatAreNoJsonBlameFileAndKey) {
+  Checkpoint gguf = tiny_gguf();
+  gguf.config_file = "m.gguf";
+  gguf.metadata.set("src.hf.foo", MetaValue::string("{"));
+  const Error error = error_of([&] { restore_config(gguf); });
+  EXPECT_EQ(error.code, &codes::json_syntax);
+  EXPECT_EQ(error.file, "m.gguf");
+  EXPECT_TRUE(error.where.starts_with("key \"src.hf.foo\", offset 1")) << error.where;
+  gguf.metadata.set("src.hf.generation_config", MetaValue::string("[1]"));
+  EXPECT_EQ(error_of([&] { restore_generation_config(gguf, nullptr); }).code,
+            &codes::config_malformed);
+}
+
+TEST(Carry, KeysThatAModelSaysItselfAreNotReplaced) {
+  Checkpoint folder;
+  const auto carry = [&](const std::string& key, const char* text) {
+    folder.metadata.set("src.gguf." + key, MetaValue::string(text));
+  };
+  carry("llama.block_count", R"({"type": "u32", "value": 9})");
+  carry("general.architecture", R"({"type": "string", "value": "gemma"})");
+  carry("general.name", R"({"type": "string", "value": "theirs"})");
+  carry("llama.own", R"({"type": "u32", "value": 7})");
+  carry("llama.bad", R"({"type": "u32"})");
+  Metadata metadata;
+  metadata.set("general.architecture", MetaValue::string("llama"));
+  metadata.set("general.name", MetaValue::string("ours"));
+  metadata.set("llama.block_count", MetaValue::u32(2));
+  std::vector<Finding> warnings;
+  restore_gguf_keys(folder, metadata, warnings);
+  EXPECT_EQ(metadata.find("llama.block_count")->as_int(), 2);
+  EXPECT_EQ(*metadata.find("general.architecture")->as_string(), "llama");
+  EXPECT_EQ(*metadata.find("general.name")->as_string(), "theirs");
+  EXPECT_EQ(metadata.find("llama.own")->as_int(), 7);
+  EXPECT_EQ(metadata.find("llama.bad"), nullptr);
+  ASSERT_EQ(warnings.size(), 3u);
+  for (const Finding& warning : warnings) EXPECT_EQ(warning.code, &codes::not_carried);
 }
 
 }  // namespace

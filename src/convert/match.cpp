@@ -40,7 +40,7 @@ ModelFacts facts_of(const ComparedModel& side, const Architecture& arch) {
   if (side.model.convention == Convention::hf)
     return facts_from_config(arch, language_config(side.model.config), side.model.config_file,
                              ignored);
-  const json::Value carried = beyond_gguf(restore_config(side.model.metadata), arch);
+  const json::Value carried = beyond_gguf(believed_config(side.model, arch, ignored), arch);
   return facts_from_gguf(arch, side.model, carried, ignored);
 }
 

@@ -6,6 +6,7 @@
 #include "arch/canonical.h"
 #include "arch/facts.h"
 #include "arch/recognise.h"
+#include "convert/carry.h"
 #include "convert/describe.h"
 #include "convert/report.h"
 #include "formats/detect.h"
@@ -113,6 +114,10 @@ class Validator {
     try {
       const bool hf = model_.convention == Convention::hf;
       if (hf && !model_.config.is_object()) return;
+      if (hf)
+        require_one_family(model_.config, model_.config_file, warnings);
+      else
+        believed_config(model_, *known.arch, warnings);
       const ModelFacts facts =
           hf ? facts_from_config(*known.arch, model_.config, model_.config_file, warnings)
              : facts_from_gguf(*known.arch, model_, nullptr, warnings);

@@ -86,6 +86,13 @@ void read_shard(const std::string& name, const ShardSet& set, std::shared_ptr<co
                 Checkpoint& checkpoint, std::vector<std::string>& sums) {
   SafetensorsHeader header = read_safetensors_header(*file);
   refuse_slices(name, set, header, file->name(), checkpoint);
+  if (header.ignored_members > 0)
+    add_warning(checkpoint.warnings,
+                Error(codes::members_ignored,
+                      {.where = header.first_ignored,
+                       .expected = "dtype, shape and data_offsets of each tensor",
+                       .found = fmt::format("{} other members", header.ignored_members),
+                       .file = file->name()}));
   for (SafetensorsEntry& entry : header.entries) {
     ValuePtr value = stored(file, entry.begin, std::move(entry.shape), codec_of(entry.dtype));
     checkpoint.tensors.push_back({std::move(entry.name), std::move(value)});
@@ -138,11 +145,13 @@ void check_index(const ShardSet& set, const ShardIndex& index, const std::string
 void check_total_size(const ShardIndex& index, const std::string& file, Checkpoint& checkpoint) {
   uint64_t bytes = 0;
   for (const Tensor& tensor : checkpoint.tensors) bytes += tensor.bytes();
-  if (!index.total_size || *index.total_size == bytes) return;
+  const auto claim = std::find_if(index.metadata.begin(), index.metadata.end(),
+                                  [](const auto& member) { return member.first == "total_size"; });
+  if (claim == index.metadata.end() || claim->second.is_null() || index.total_size == bytes) return;
   add_warning(checkpoint.warnings,
               Error(codes::total_size, {.where = key_where("metadata.total_size"),
                                         .expected = fmt::format("{} bytes", bytes),
-                                        .found = fmt::format("{}", *index.total_size),
+                                        .found = printable(json::write(claim->second)),
                                         .file = file}));
 }
 

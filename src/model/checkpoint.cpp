@@ -20,6 +20,12 @@ const SideFile* Checkpoint::find_side_file(std::string_view file_name) const {
   return it == side_files.end() ? nullptr : &*it;
 }
 
+std::string first_file(const Checkpoint& checkpoint) {
+  if (checkpoint.files.empty()) return checkpoint.config_file;
+  const auto& [name, file] = checkpoint.files.front();
+  return file ? file->name() : name;
+}
+
 void add_warning(std::vector<Finding>& warnings, Finding finding) {
   for (const Finding& w : warnings)
     if (w.code == finding.code && w.file == finding.file && w.where == finding.where) return;

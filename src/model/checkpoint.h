@@ -46,6 +46,10 @@ struct Checkpoint {
   const SideFile* find_side_file(std::string_view file_name) const;
 };
 
+// The path of the first file of a checkpoint, to blame where no other one is known; its config file
+// when it has none.
+std::string first_file(const Checkpoint& checkpoint);
+
 // Positive share of a finding list that came twice is noise: appends unless the same code, file and
 // place stand there already.
 void add_warning(std::vector<Finding>& warnings, Finding finding);

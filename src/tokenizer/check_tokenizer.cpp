@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/sentencepiece.h"
+#include "tokenizer/stage_kinds.h"
 #include "tokenizer/tokenizer_json.h"
 #include "wire/json.h"
 
@@ -130,6 +131,7 @@ std::vector<Finding> check_tokenizer(const File& file) {
   RegexCheck check(file.name(), warnings);
   for (const json::Value* part : {&json.normalizer, &json.pre_tokenizer, &json.decoder})
     check.visit(*part);
+  warn_of_unknown_stages(json, file.name(), warnings);
   return warnings;
 }
 

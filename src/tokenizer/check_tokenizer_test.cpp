@@ -35,6 +35,29 @@ TEST(CheckTokenizer, WarnsOfEndlessBacktracking) {
   EXPECT_EQ(warnings[0].code, &codes::regex_slow);
 }
 
+TEST(CheckTokenizer, StagesOfUnknownKindAreToldByTheirPlace) {
+  const auto findings = [](const std::string& stages) {
+    std::string text;
+    for (const Finding& f : check_tokenizer(MemoryFile(
+             "t.json", R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]},)" + stages + "}"))) {
+      EXPECT_EQ(f.code, &codes::tokenizer_stage);
+      EXPECT_EQ(f.file, "t.json");
+      text += f.where + " " + f.found + "\n";
+    }
+    return text;
+  };
+  EXPECT_EQ(findings(R"("normalizer":{"type":"NFC"},"pre_tokenizer":null,"post_processor":
+    {"type":"Sequence","processors":[{"type":"ByteLevel"}]},"decoder":{"type":"Fuse"})"),
+            "");
+  EXPECT_EQ(findings(R"("normalizer":{"type":"NFX"},"pre_tokenizer":{"type":"Sequence",
+    "pretokenizers":[{"type":"Digits"},{"type":"Fuse"}]},"post_processor":{"a":1},
+    "decoder":{"type":7})"),
+            "key \"normalizer\" \"NFX\"\n"
+            "key \"pre_tokenizer.pretokenizers[1]\" \"Fuse\"\n"
+            "key \"post_processor\" no type\n"
+            "key \"decoder\" 7\n");
+}
+
 TEST(CheckTokenizer, TellsTokenizersFromOtherFiles) {
   EXPECT_TRUE(probe_tokenizer(with_pattern("a")));
   EXPECT_TRUE(probe_tokenizer(MemoryFile("x", "\n\x05")));

@@ -6,6 +6,8 @@
 #include <array>
 #include <map>
 
+#include "tokenizer/family_flags.h"
+
 namespace recast {
 
 namespace {
@@ -20,73 +22,6 @@ constexpr Role role_table[] = {
     {"cls", ""},    {"mask", "mask"}, {"eot", "eot"},     {"eom", "eom"},
 };
 
-// Flags that a family has whatever its files say (`wins`), or when they say nothing.
-struct FamilyFlag {
-  std::string_view model_type;
-  std::string_view flag;
-  bool value;
-  bool wins = false;
-  int64_t only_with_tokens = 0;   // the vocabulary has this many tokens
-  std::string_view only_without;  // config.json has no such key
-};
-constexpr FamilyFlag flag_table[] = {
-    {"phi", "add_bos_token", false},
-    {"chatglm", "add_bos_token", false},
-    {"glm", "add_bos_token", false},
-    {"llama", "add_bos_token", false, true, 49152},
-    {"granite", "add_bos_token", false, true, 49152},
-    {"granitemoe", "add_bos_token", false, true, 49152},
-    {"llada", "add_bos_token", true, true},
-    {"gemma4", "add_bos_token", true, true},
-    {"gemma4_text", "add_bos_token", true, true},
-    {"nemotron_h", "add_bos_token", true, true, 0, "n_routed_experts"},
-    {"modernbert", "add_bos_token", true},
-    {"modernbert", "add_eos_token", true},
-    {"modernbert", "add_sep_token", true},
-    {"eurobert", "add_bos_token", false},
-    {"gemma", "add_space_prefix", false, true},
-    {"gemma2", "add_space_prefix", false, true},
-    {"gemma3", "add_space_prefix", false, true},
-    {"gemma3_text", "add_space_prefix", false, true},
-    {"gemma4", "add_space_prefix", false, true},
-    {"gemma4_text", "add_space_prefix", false, true},
-    {"jamba", "add_space_prefix", false, true},
-    {"plamo2", "add_space_prefix", false, true},
-};
-
-// Families whose add_space_prefix is the add_prefix_space of tokenizer_config.json.
-constexpr std::string_view prefix_from_config[] = {
-    "llama",   "mistral",    "mixtral",   "arcee",    "smollm3",
-    "granite", "granitemoe", "internlm3", "ernie4_5", "pangu_embedded",
-};
-
-// Ids that a family fixes by the text of a token, or by a key of config.json.
-struct FamilyId {
-  std::string_view model_type;
-  std::string_view role;
-  std::string_view text;
-  std::string_view config_key;
-  bool overwrite = false;
-};
-constexpr FamilyId id_table[] = {
-    {"glm4", "eot", "<|user|>", ""},
-    {"glm4", "unknown", "<|endoftext|>", ""},
-    {"glm4", "bos", "<|endoftext|>", ""},
-    {"glm4_moe", "eot", "<|user|>", ""},
-    {"glm4_moe", "unknown", "<|endoftext|>", ""},
-    {"glm4_moe", "bos", "[gMASK]", ""},
-    {"glm4_moe", "eom", "<|observation|>", ""},
-    {"chatglm", "eot", "<|user|>", ""},
-    {"chatglm", "unknown", "<|endoftext|>", ""},
-    {"glm", "eos", "<|endoftext|>", ""},
-    {"glm", "eot", "<|user|>", ""},
-    {"glm", "unknown", "<|endoftext|>", ""},
-    {"solar_open", "bos", "<|startoftext|>", ""},
-    {"solar_open", "eot", "<|endoftext|>", ""},
-    {"hunyuan_v1_dense", "eos", "", "eod_token_id", true},
-    {"gemma", "eot", "<end_of_turn>", ""},
-};
-
 std::string text_of(const json::Value* value) {
   if (value && value->is_object()) value = value->find("content");
   return value && value->as_string() ? *value->as_string() : std::string();
@@ -98,8 +33,9 @@ std::string text_at(const json::Value& object, std::string_view outer, std::stri
 
 class SpecialTokens {
  public:
-  SpecialTokens(const SpecialTokenSources& sources, Vocabulary& out, std::vector<Finding>& warnings)
-      : in_(sources), out_(out), warnings_(warnings) {}
+  SpecialTokens(const SpecialTokenSources& sources, Vocabulary& out, std::vector<Finding>& warnings,
+                std::vector<std::string>& assumptions)
+      : in_(sources), out_(out), warnings_(warnings), assumptions_(assumptions) {}
 
   void set() {
     set_family_flags(false);
@@ -111,6 +47,7 @@ class SpecialTokens {
     set_from_template();
     set_family_ids();
     set_eos_ids();
+    compare_ids();
     if (in_.tokenizer_json) read_normalizer(in_.tokenizer_json->normalizer);
     set_prefix_from_config();
     set_family_flags(true);
@@ -129,16 +66,20 @@ class SpecialTokens {
       }
     out_.flags.emplace_back(name, value);
   }
+  bool is_id(const json::Value& value) const {
+    const auto id = value.as_int();
+    return id && *id >= 0 && *id < std::ssize(out_.tokens);
+  }
+  void warn_of_id(std::string_view key, const json::Value& value, const std::string& file) {
+    warnings_.emplace_back(codes::special_id_range,
+                           ErrorFacts{.where = key_where(key),
+                                      .expected = fmt::format("an id below {}", out_.tokens.size()),
+                                      .found = printable(json::write(value)),
+                                      .file = file});
+  }
   void set_id(std::string_view role, int64_t id, bool overwrite = false) {
     if (role.empty()) return;
-    if (id < 0 || id >= std::ssize(out_.tokens)) {
-      warnings_.emplace_back(
-          codes::special_id_range,
-          ErrorFacts{.where = key_where(fmt::format("{}_token_id", role)),
-                     .expected = fmt::format("an id below {}", out_.tokens.size()),
-                     .found = std::to_string(id)});
-      return;
-    }
+    if (!is_id(id)) return warn_of_id(fmt::format("{}_token_id", role), id, "");
     for (auto& [key, old] : out_.special_ids)
       if (key == role) {
         if (overwrite) old = static_cast<uint32_t>(id);
@@ -153,6 +94,9 @@ class SpecialTokens {
     if (value && !value->is_null()) return value;
     const json::Value* text = in_.config->find("text_config");
     return text ? text->find(key) : nullptr;
+  }
+  const json::Value* generation_value(std::string_view key) const {
+    return in_.generation_config ? in_.generation_config->find(key) : nullptr;
   }
   std::optional<int64_t> config_int(std::string_view key) const {
     const json::Value* value = config_value(key);
@@ -253,14 +197,28 @@ class SpecialTokens {
   // Rule 7, second half. A list of stop ids gives eos and, when two, eot.
   void set_from_config() {
     for (const Role& role : role_table) {
-      const json::Value* value = config_value(fmt::format("{}_token_id", role.name));
-      if (!value) continue;
-      if (const auto id = value->as_int()) set_id(role.gguf, *id);
-      const json::Array* list = value->as_array();
-      if (!list || role.name != "eos" || out_.special_id("eos")) continue;
-      for (size_t i = 0; i < std::min<size_t>(list->size(), 2); ++i)
-        if (const auto id = (*list)[i].as_int()) set_id(i == 0 ? "eos" : "eot", *id);
+      const std::string key = fmt::format("{}_token_id", role.name);
+      const json::Value* value = config_value(key);
+      if (!value || value->is_null() || role.gguf.empty()) continue;
+      const json::Array* list = role.name == "eos" ? value->as_array() : nullptr;
+      if (list)
+        set_stops(key, *list);
+      else if (is_id(*value))
+        set_id(role.gguf, *value->as_int());
+      else
+        warn_of_id(key, *value, in_.config_file);
     }
+  }
+  void set_stops(std::string_view key, const json::Array& list) {
+    warn_of_stops(key, list, in_.config_file);
+    if (out_.special_id("eos")) return;
+    for (size_t i = 0; i < std::min<size_t>(list.size(), 2); ++i)
+      if (is_id(list[i])) set_id(i == 0 ? "eos" : "eot", *list[i].as_int());
+  }
+  void warn_of_stops(std::string_view key, const json::Array& list, const std::string& file) {
+    const auto bad = std::find_if(list.begin(), list.end(),
+                                  [&](const json::Value& value) { return !is_id(value); });
+    if (bad != list.end()) warn_of_id(key, *bad, file);
   }
 
   // Where no tokenizer_config names the roles, the post-processor's frame does.
@@ -284,13 +242,30 @@ class SpecialTokens {
   }
 
   void set_eos_ids() {
-    const json::Value* stop =
-        in_.generation_config ? in_.generation_config->find("eos_token_id") : nullptr;
-    if (!stop || !stop->is_array()) stop = config_value("eos_token_id");
+    const json::Value* stop = generation_value("eos_token_id");
+    if (stop && stop->is_array())
+      warn_of_stops("eos_token_id", *stop->as_array(), in_.generation_file);
+    else
+      stop = config_value("eos_token_id");
     if (!stop || !stop->is_array()) return;
     for (const json::Value& value : *stop->as_array())
-      if (const auto id = value.as_int(); id && *id >= 0 && *id < std::ssize(out_.tokens))
-        out_.eos_ids.push_back(static_cast<uint32_t>(*id));
+      if (is_id(value)) out_.eos_ids.push_back(static_cast<uint32_t>(*value.as_int()));
+  }
+
+  // Files of one model often disagree where a text begins and ends: which one counts is told.
+  void compare_ids() {
+    for (const std::string_view role : {"bos", "eos"}) {
+      const auto used = out_.special_id(role);
+      const std::string key = fmt::format("{}_token_id", role);
+      std::string others;
+      const auto compare = [&](std::string_view file, const json::Value* value) {
+        if (used && value && is_id(*value) && *value->as_int() != static_cast<int64_t>(*used))
+          others += fmt::format("; {} says {}", file, *value->as_int());
+      };
+      compare("config.json", config_value(key));
+      compare("generation_config.json", generation_value(key));
+      if (!others.empty()) assumptions_.push_back(fmt::format("{} {}{}", key, *used, others));
+    }
   }
 
   // Rule 8.
@@ -350,14 +325,15 @@ class SpecialTokens {
   const SpecialTokenSources& in_;
   Vocabulary& out_;
   std::vector<Finding>& warnings_;
+  std::vector<std::string>& assumptions_;
   std::map<std::string_view, std::string> texts_;  // by role
 };
 
 }  // namespace
 
 void set_special_tokens(const SpecialTokenSources& sources, Vocabulary& vocabulary,
-                        std::vector<Finding>& warnings) {
-  SpecialTokens(sources, vocabulary, warnings).set();
+                        std::vector<Finding>& warnings, std::vector<std::string>& assumptions) {
+  SpecialTokens(sources, vocabulary, warnings, assumptions).set();
 }
 
 }  // namespace recast

@@ -12,20 +12,27 @@ struct Sources {
   std::string model_type = "llama";
   VocabularyKind kind = VocabularyKind::byte_bpe;
 
+  mutable std::vector<Finding> warnings;
+  mutable std::vector<std::string> assumptions;
+  std::string generation_config = "{}";
+
   Vocabulary set() const {
     const auto parse = [](const std::string& text) {
       return json::parse(text, json::ParseOptions{});
     };
     const TokenizerJson json = parse_tokenizer_json(parse(tokenizer_json), "tokenizer.json");
     const json::Value t = parse(tokenizer_config), c = parse(config);
+    const json::Value g = parse(generation_config);
     Vocabulary v;
     v.kind = kind;
     for (const char* text : {"<s>", "</s>", "<|user|>", "<|endoftext|>", "[CLS]", "[SEP]"})
       v.tokens.push_back({.text = text});
-    std::vector<Finding> warnings;
-    set_special_tokens(
-        {.tokenizer_json = &json, .tokenizer_config = &t, .config = &c, .model_type = model_type},
-        v, warnings);
+    set_special_tokens({.tokenizer_json = &json,
+                        .tokenizer_config = &t,
+                        .config = &c,
+                        .generation_config = &g,
+                        .model_type = model_type},
+                       v, warnings, assumptions);
     return v;
   }
 };
@@ -117,6 +124,43 @@ TEST(Flags, NormalizerFlagsOfBert) {
   EXPECT_EQ(v.flag("normalizer.lowercase"), true);
   EXPECT_FALSE(v.flag("normalizer.strip_accents"));
   EXPECT_EQ(v.token_type_count, 2u);
+}
+
+TEST(Flags, WhatIsNoIdOfTheVocabularyIsLeftOutWithAWord) {
+  for (const char* value : {"\"1\"", "-1", "6", "1.5", "true", "[1]", "{}"}) {
+    Sources in;
+    in.config = std::string(R"({"bos_token_id":)") + value + R"(,"eos_token_id":1})";
+    const Vocabulary v = in.set();
+    EXPECT_FALSE(v.special_id("bos")) << value;
+    EXPECT_EQ(v.special_id("eos"), 1u);
+    ASSERT_EQ(in.warnings.size(), 1u) << value;
+    EXPECT_EQ(in.warnings[0].code, &codes::special_id_range);
+    EXPECT_EQ(in.warnings[0].where, "key \"bos_token_id\"");
+    EXPECT_EQ(in.warnings[0].found, value);
+    EXPECT_EQ(in.warnings[0].file, "config.json");
+  }
+  Sources in;
+  in.config = R"({"bos_token_id":null,"cls_token_id":99,"eos_token_id":[1,"x"]})";
+  in.generation_config = R"({"eos_token_id":[1,99]})";
+  const Vocabulary v = in.set();
+  EXPECT_EQ(v.special_id("eos"), 1u);
+  EXPECT_EQ(v.eos_ids, std::vector<uint32_t>{1});
+  ASSERT_EQ(in.warnings.size(), 2u);
+  EXPECT_EQ(in.warnings[0].found, "\"x\"");
+  EXPECT_EQ(in.warnings[1].file, "generation_config.json");
+}
+
+TEST(Flags, WhichOfSeveralIdsCountsIsTold) {
+  Sources in;
+  in.tokenizer_json = with_processor("null");
+  in.tokenizer_config = R"({"bos_token":"<s>","eos_token":"</s>"})";
+  in.config = R"({"bos_token_id":0,"eos_token_id":5})";
+  in.generation_config = R"({"bos_token_id":0,"eos_token_id":3})";
+  EXPECT_EQ(in.set().special_id("eos"), 1u);
+  EXPECT_TRUE(in.warnings.empty());
+  EXPECT_EQ(in.assumptions,
+            std::vector<std::string>{
+                "eos_token_id 1; config.json says 5; generation_config.json says 3"});
 }
 
 }  // namespace

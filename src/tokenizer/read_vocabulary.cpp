@@ -11,6 +11,7 @@
 #include "tokenizer/pretokenizer.h"
 #include "tokenizer/remainder.h"
 #include "tokenizer/sentencepiece.h"
+#include "tokenizer/stage_kinds.h"
 #include "tokenizer/token_list.h"
 #include "tokenizer/tokenizer_json.h"
 
@@ -55,8 +56,10 @@ class VocabularyReader {
                         .tokenizer_config = tokenizer_config_ ? &*tokenizer_config_ : nullptr,
                         .config = in_.config,
                         .generation_config = generation_config_ ? &*generation_config_ : nullptr,
-                        .model_type = in_.model_type},
-                       v, out_.warnings);
+                        .model_type = in_.model_type,
+                        .config_file = shown("config.json"),
+                        .generation_file = shown("generation_config.json")},
+                       v, out_.warnings, out_.assumptions);
     read_chat_templates(in_.find, in_.template_files,
                         tokenizer_config_ ? &*tokenizer_config_ : nullptr, v, out_.files_used,
                         out_.warnings);
@@ -122,6 +125,7 @@ class VocabularyReader {
     if (!root) return;
     json_ = parse_tokenizer_json(std::move(*root), shown("tokenizer.json"));
     from_tokenizer_json_ = true;
+    warn_of_unknown_stages(*json_, shown("tokenizer.json"), out_.warnings);
     // The ids of fairseq models are those of tokenizer.json, not the piece numbers.
     if (model_ && json_->model == TokenizerModel::unigram && !pieces_have_json_ids()) {
       aside_ = std::move(model_);

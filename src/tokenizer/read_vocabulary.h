@@ -24,6 +24,7 @@ struct TokenizerInput {
 struct VocabularyResult {
   Vocabulary vocabulary;
   std::vector<Finding> warnings;
+  std::vector<std::string> assumptions;  // which of several ids that the files name counts
   std::vector<std::string> files_used;  // names as given to `find`
   json::Value remainder;                // tokenizer_remainder() of these files
 };

@@ -174,11 +174,32 @@ std::vector<NewFile> restored_files(const Vocabulary& v, std::string_view model_
   return out;
 }
 
+// Tokens without a text, where several have none: a vocabulary names every token once, so they get
+// the names that llama.cpp gives them.
+std::optional<Vocabulary> with_names(const Vocabulary& v, std::vector<Finding>& warnings) {
+  std::vector<size_t> nameless;
+  for (size_t id = 0; id < v.tokens.size(); ++id)
+    if (v.tokens[id].text.empty()) nameless.push_back(id);
+  if (nameless.size() < 2) return std::nullopt;
+  Vocabulary out = v;
+  for (const size_t id : nameless) out.tokens[id].text = fmt::format("[EMPTY_{}]", id);
+  warnings.emplace_back(
+      codes::assumed,
+      ErrorFacts{.where = fmt::format("token {}", nameless.front()),
+                 .expected = "a text",
+                 .found = fmt::format("none, as {} tokens: they are called [EMPTY_{}] and so on",
+                                      nameless.size(), nameless.front()),
+                 .fix = "nothing, if the model never makes these tokens"});
+  return out;
+}
+
 }  // namespace
 
 std::vector<NewFile> rebuild_tokenizer_files(const Vocabulary& v, std::string_view model_type,
                                              const json::Value& remainder,
                                              std::vector<Finding>& warnings) {
+  if (const auto named = with_names(v, warnings))
+    return rebuild_tokenizer_files(*named, model_type, remainder, warnings);
   const bool known = remainder_belongs(remainder, v);
   std::vector<NewFile> out =
       known ? restored_files(v, model_type, remainder) : files_of_keys(v, model_type, warnings);

@@ -69,6 +69,18 @@ TEST(Rebuild, LlamaMakesModelJsonConfigsAndTemplates) {
   EXPECT_EQ(*config.find("add_bos_token"), json::Value(true));
 }
 
+TEST(Rebuild, TokensWithoutATextAreCalledByTheirIds) {
+  Vocabulary v = llama();
+  std::vector<Finding> warnings;
+  v.tokens[5].text = v.tokens[6].text = "";
+  const auto json = parse_rebuilt(rebuild_tokenizer_files(v, "llama", {}, warnings));
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].code, &codes::assumed);
+  EXPECT_EQ(warnings[0].where, "token 5");
+  EXPECT_EQ(json.vocab[5], "[EMPTY_5]");
+  EXPECT_EQ(json.vocab[6], "[EMPTY_6]");
+}
+
 TEST(Rebuild, ByteBpeHasTheStagesOfItsName) {
   Vocabulary v;
   v.kind = VocabularyKind::byte_bpe;

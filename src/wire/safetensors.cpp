@@ -37,6 +37,8 @@ class HeaderEvents : public json::Events {
 
   std::vector<SafetensorsEntry> entries;
   SafetensorsMetadata metadata;
+  uint64_t ignored_members = 0;
+  std::string first_ignored;
 
   void null() override {
     if (depth_ == 1 && in_metadata_)
@@ -78,6 +80,8 @@ class HeaderEvents : public json::Events {
              : name == "shape"        ? Field::shape
              : name == "data_offsets" ? Field::offsets
                                       : Field::unknown;
+    if (!in_metadata_ && field_ == Field::unknown && ++ignored_members == 1)
+      first_ignored = fmt::format("{}, {}", place(), key_where(name));
   }
   void start_object() override {
     if (depth_ >= 2) enter_container("an object", skipping());
@@ -324,6 +328,8 @@ SafetensorsHeader read_safetensors_header(const File& file) {
                      events);
   header.entries = std::move(events.entries);
   header.metadata = std::move(events.metadata);
+  header.ignored_members = events.ignored_members;
+  header.first_ignored = std::move(events.first_ignored);
   std::stable_sort(header.entries.begin(), header.entries.end(),
                    [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
                      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);

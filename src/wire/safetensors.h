@@ -46,6 +46,8 @@ struct SafetensorsHeader {
   std::vector<SafetensorsEntry> entries;  // in order of their bytes, without gap or overlap
   SafetensorsMetadata metadata;           // `__metadata__`, in order of the text
   uint64_t data_begin = 0;                // absolute offset of the first weight byte
+  uint64_t ignored_members = 0;           // of entries, beyond the three of the format
+  std::string first_ignored;              // where the first of them stands
 };
 
 // Reads and checks the header: 8 bytes of length, JSON, then bytes that the tensors cover exactly.

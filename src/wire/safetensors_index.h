@@ -14,7 +14,7 @@ namespace recast {
 // `model.safetensors.index.json` and its siblings (`pytorch_model.bin.index.json` is the same).
 struct ShardIndex {
   std::vector<std::pair<std::string, std::string>> weight_map;  // tensor, file; in text order
-  std::optional<uint64_t> total_size;                           // bytes of all tensors, as claimed
+  std::optional<uint64_t> total_size;                           // as claimed; empty: no such number
   json::Object metadata;                                        // all of it, total_size included
 };
 

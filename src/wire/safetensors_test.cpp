@@ -75,6 +75,8 @@ TEST(Safetensors, AcceptsWhatWritersDo) {
                           R"("b":{"dtype":"F64","shape":[1],"data_offsets":[1,9]}})";
   EXPECT_EQ(read(file_text(odd, 9)).entries[1].begin % 8, 1u);
   EXPECT_EQ(read(file_text(named("../../x", entry_w), 16)).entries[0].name, "../../x");
+  EXPECT_EQ(read(file_text(named("", entry_w), 16)).entries[0].name, "");  // as the reference does
+  EXPECT_EQ(read(file_text(one_entry(entry_w), 16)).ignored_members, 0u);
 }
 
 TEST(Safetensors, RefusesEachLieOfAHeaderByName) {

@@ -76,6 +76,9 @@ void check_metadata(Checkpoint& checkpoint, const std::string& file) {
   const MetaValue* named = checkpoint.metadata.find("general.architecture");
   if (named && !named->as_string())
     fail_value(file, "general.architecture", "a string", std::string(meta_type_name(named->type)));
+  const MetaValue* type = checkpoint.metadata.find("general.file_type");
+  if (type && (!type->as_int() || type->type == MetaType::boolean))
+    fail_value(file, "general.file_type", "an integer", std::string(meta_type_name(type->type)));
   if (!named) {
     add_warning(
         checkpoint.warnings,

@@ -238,12 +238,30 @@ TEST(Gguf, MetadataThatContradictsTheTensorsIsRefused) {
   EXPECT_EQ(latin.warnings[0].code, &codes::gguf_text);
 }
 
+TEST(Gguf, AFileTypeThatIsNoIntegerIsRefused) {
+  Scratch scratch;
+  const auto file = [&](uint32_t type, const std::string& value) {
+    GgufBytes out;
+    out.start(3, 0, 2).key("general.architecture", 8).text("llama");
+    out.key("general.file_type", type);
+    out.bytes += value;
+    return scratch.write("f.gguf", out.pad().bytes);
+  };
+  const std::string one("\1\0\0\0", 4);
+  EXPECT_NO_THROW(read_path(file(4, one)));
+  EXPECT_NO_THROW(read_path(file(10, one + std::string(4, '\0'))));
+  EXPECT_CODE(read_path(file(6, one)), gguf_metadata_value);
+  EXPECT_CODE(read_path(file(7, "\1")), gguf_metadata_value);
+  EXPECT_CODE(read_path(file(8, one + std::string(4, '\0') + "1")), gguf_metadata_value);
+}
+
 TEST(Gguf, AnEmbeddingHasARowForEachToken) {
   Scratch scratch;
   const auto with_rows = [&](uint64_t rows, int32_t type = 1) {
     GgufBytes out;
-    out.start(3, 1, 4).key("general.architecture", 8).text("llama");
+    out.start(3, 1, 5).key("general.architecture", 8).text("llama");
     out.key("tokenizer.ggml.model", 8).text("llama");
+    out.key("tokenizer.ggml.scores", 9).put(uint32_t{6}).put(uint64_t{2}).put(0.0f).put(0.0f);
     out.key("tokenizer.ggml.tokens", 9).put(uint32_t{8}).put(uint64_t{2}).text("a").text("b");
     out.key("tokenizer.ggml.token_type", 9).put(uint32_t{5}).put(uint64_t{2}).put(int32_t{1}).put(type);
     out.tensor("token_embd.weight", {8, rows}, 0, 0).pad();

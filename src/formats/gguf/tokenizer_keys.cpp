@@ -84,7 +84,9 @@ class Reader {
     read_tokens();
     read_scores();
     read_types();
-    if (find("merges")) read_merges();
+    note_unknowns();
+    // Runtimes refuse a byte-level vocabulary without them; others have none.
+    if (find("merges") || out_.kind == VocabularyKind::byte_bpe) read_merges();
     const std::string* pre = find("pre") ? find("pre")->as_string() : nullptr;
     out_.pre = pre ? *pre : "default";
     for (const auto& [key, value] : in_.entries()) read_entry(key, value);
@@ -135,8 +137,20 @@ class Reader {
     }
   }
 
+  void assume(std::string where, std::string found) {
+    if (warnings_)
+      warnings_->emplace_back(codes::assumed,
+                              ErrorFacts{.where = std::move(where),
+                                         .found = std::move(found),
+                                         .fix = "make the GGUF again from its source",
+                                         .file = file_});
+  }
+
   void read_scores() {
     const MetaValue* value = find("scores");
+    if (!value && (out_.kind == VocabularyKind::sentencepiece_bpe ||
+                   out_.kind == VocabularyKind::unigram))
+      assume(key_where(ggml_key("scores")), "all tokens score 0");
     if (!value) return;
     const auto* scores = value->as_doubles();
     const size_t count = out_.tokens.size();
@@ -155,7 +169,7 @@ class Reader {
 
   void read_types() {
     const MetaValue* value = find("token_type");
-    if (!value) return;
+    if (!value) return assume(key_where(ggml_key("token_type")), "all tokens are ordinary ones");
     const auto* types = value->as_ints();
     const size_t count = out_.tokens.size();
     if (!types || value->element == MetaType::boolean || types->size() != count)
@@ -177,6 +191,19 @@ class Reader {
                                  .found = fmt::format("\"{}\"", printable(token.text)),
                                  .file = file_});
     }
+  }
+
+  // Texts that no token spells have one token; several are written by no known tool.
+  void note_unknowns() {
+    const auto is_unknown = [](const Token& token) { return token.type == TokenType::unknown; };
+    const auto begin = out_.tokens.begin(), end = out_.tokens.end();
+    const auto first = std::find_if(begin, end, is_unknown);
+    const auto second = first == end ? end : std::find_if(first + 1, end, is_unknown);
+    if (second == end) return;
+    const MetaValue* named = find("unknown_token_id");
+    const int64_t used = named ? named->as_int().value_or(first - begin) : first - begin;
+    assume(fmt::format("token_type, token {}", second - begin),
+           fmt::format("a second unknown token beside {}; token {} is taken", first - begin, used));
   }
 
   void read_merges() {

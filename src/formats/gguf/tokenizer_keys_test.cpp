@@ -91,6 +91,50 @@ TEST(TokenizerKeys, RefusesWrongScores) {
   EXPECT_TRUE(error_of(metadata).starts_with("gguf_scores"));
 }
 
+// What is assumed of a vocabulary, as "WHERE: FOUND;" for each.
+std::string assumed_of(const Metadata& metadata) {
+  std::vector<Finding> warnings;
+  read_tokenizer_keys(metadata, "m.gguf", &warnings);
+  std::string out;
+  for (const Finding& warning : warnings) {
+    EXPECT_EQ(warning.code, &codes::assumed);
+    out += warning.where + ": " + warning.found + ";";
+  }
+  return out;
+}
+
+TEST(TokenizerKeys, TypesAndScoresThatAreNotThereAreTold) {
+  EXPECT_EQ(assumed_of(keys()), "");
+  Metadata metadata = keys();
+  metadata.erase("tokenizer.ggml.token_type");
+  metadata.erase("tokenizer.ggml.scores");
+  EXPECT_EQ(assumed_of(metadata),
+            "key \"tokenizer.ggml.scores\": all tokens score 0;"
+            "key \"tokenizer.ggml.token_type\": all tokens are ordinary ones;");
+}
+
+TEST(TokenizerKeys, ASecondUnknownTokenIsTold) {
+  Metadata metadata = keys();
+  metadata.set("tokenizer.ggml.token_type", MetaValue::i32s({2, 3, 6, 2}));
+  EXPECT_EQ(assumed_of(metadata),
+            "token_type, token 3: a second unknown token beside 0; token 0 is taken;");
+  metadata.set("tokenizer.ggml.unknown_token_id", MetaValue::u32(3));
+  EXPECT_EQ(assumed_of(metadata),
+            "token_type, token 3: a second unknown token beside 0; token 3 is taken;");
+}
+
+TEST(TokenizerKeys, RefusesBytePairsWithoutMerges) {
+  Vocabulary v;
+  v.kind = VocabularyKind::byte_bpe;
+  v.tokens = {{"a"}, {"b"}};
+  Metadata metadata;
+  write_tokenizer_keys(v, metadata);
+  EXPECT_EQ(error_of(metadata), "");  // an empty list is one
+  metadata.erase("tokenizer.ggml.merges");
+  EXPECT_EQ(error_of(metadata),
+            "gguf_tokenizer_key key \"tokenizer.ggml.merges\" no such key");
+}
+
 TEST(TokenizerKeys, RefusesScoresThatAreNotFinite) {
   Metadata metadata = keys();
   for (const double score : {INFINITY, -INFINITY, NAN}) {

@@ -110,6 +110,51 @@ TEST(Hf, ShardsThatLackOrRepeatAreNamed) {
   EXPECT_EQ(error.expected, shard_2);
 }
 
+TEST(Hf, AShardUnderTwoNamesIsRefused) {
+  Folder folder;
+  folder.with_shards();
+  folder.write(std::string(shard_2), one_tensor("a"));
+  folder.with_index(std::string(shard_1), std::string(shard_2));
+  EXPECT_EQ(folder.code(), &codes::shard_duplicate);
+  fs::remove(folder / std::string(shard_2));
+  fs::create_symlink(shard_1, folder / std::string(shard_2));
+  EXPECT_EQ(folder.code(), &codes::shard_duplicate);
+  folder.with_index("./" + std::string(shard_1), std::string(shard_2));
+  EXPECT_EQ(folder.code(), &codes::unsafe_name);
+}
+
+TEST(Hf, ATotalSizeThatIsNoNumberIsTold) {
+  Folder folder;
+  folder.with_shards();
+  const auto found = [&](const std::string& total) {
+    folder.write(index_name, "{\"metadata\":{\"total_size\":" + total +
+                                 "},\"weight_map\":{\"a\":\"" + std::string(shard_1) +
+                                 "\",\"b\":\"" + std::string(shard_2) + "\"}}");
+    const std::vector<Finding> warnings = folder.read().warnings;
+    if (warnings.empty()) return std::string();
+    EXPECT_EQ(warnings[0].code, &codes::total_size);
+    return warnings[0].found;
+  };
+  for (const char* right : {"16", "16.0", "null"}) EXPECT_EQ(found(right), "") << right;
+  for (const char* wrong : {"\"16\"", "-16", "[16]", "16.5", "true"})
+    EXPECT_EQ(found(wrong), wrong);
+}
+
+TEST(Hf, MembersOfAnEntryThatTheFormatLacksAreTold) {
+  Folder folder;
+  std::string header =
+      R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"scale":0.5,"x":{}}})";
+  header.append((8 - header.size() % 8) % 8, ' ');
+  std::string text(8, '\0');
+  text[0] = static_cast<char>(header.size());
+  folder.write("model.safetensors", text + header + "\1\2\3\4");
+  const std::vector<Finding> warnings = folder.read().warnings;
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].code, &codes::members_ignored);
+  EXPECT_EQ(warnings[0].where, "tensor \"a\", key \"scale\"");
+  EXPECT_EQ(warnings[0].found, "2 other members");
+}
+
 TEST(Hf, NamesThatLeaveTheFolderAreUnsafe) {
   Folder folder;
   folder.with_shards();

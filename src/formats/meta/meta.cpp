@@ -48,6 +48,21 @@ constexpr Part layer_parts[] = {
 };
 constexpr std::string_view computed_buffer = "rope.freqs";
 
+// Members of params.json that a dense Llama has: read here, told by the tensors, or of training.
+constexpr std::string_view known_params[] = {
+    "dim",         "n_layers",            "n_heads",    "n_kv_heads",
+    "vocab_size",  "multiple_of",         "head_dim",   "ffn_dim_multiplier",
+    "hidden_dim",  "norm_eps",            "rope_theta", "use_scaled_rope",
+    "max_seq_len", "rope_scaling_factor", "model_type", "max_batch_size"};
+// Members that say that the weights are not those of a dense Llama alone.
+constexpr std::string_view other_models[] = {"moe", "moe_args", "lora", "lora_args",
+                                             "quantization_args", "vision_chunk_size"};
+
+template <size_t n>
+bool is_one_of(const std::string_view (&names)[n], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
 template <size_t n>
 const Part* find_part(const Part (&parts)[n], std::string_view name) {
   const auto* part = std::find_if(std::begin(parts), std::end(parts),
@@ -80,6 +95,7 @@ class Reader {
     params_file_ = file->name();
     params_ = json::parse_file(*file);
     out_.files.emplace_back(params_name, file);
+    check_members();
     heads_ = count("n_heads");
     kv_heads_ = params_.find("n_kv_heads") && !params_.find("n_kv_heads")->is_null()
                     ? count("n_kv_heads")
@@ -99,6 +115,27 @@ class Reader {
                                .expected = std::move(expected),
                                .found = std::move(found),
                                .file = params_file_});
+  }
+  void check_members() {
+    const json::Object* members = params_.as_object();
+    if (!members)
+      fail(codes::config_malformed, {.expected = "an object",
+                                     .found = std::string(params_.type_name()),
+                                     .file = params_file_});
+    for (const auto& [key, value] : *members) {
+      if (value.is_null() || is_one_of(known_params, key)) continue;
+      if (is_one_of(other_models, key))
+        fail(codes::weights_not_read, {.where = key_where(key),
+                                       .expected = "the members of a dense Llama",
+                                       .found = printable(json::write(value)),
+                                       .fix = "convert the release in the layout of transformers",
+                                       .file = params_file_});
+      add_warning(out_.warnings, Error(codes::members_ignored,
+                                       {.where = key_where(key),
+                                        .expected = "the members of a dense Llama",
+                                        .found = printable(json::write(value)),
+                                        .file = params_file_}));
+    }
   }
   int64_t count(std::string_view key) {
     const json::Value* value = params_.find(key);

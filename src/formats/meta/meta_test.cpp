@@ -90,5 +90,31 @@ TEST(Meta, ContradictionsAreRefused) {
   EXPECT_CODE(read_path(other.path()), config_value);
 }
 
+TEST(Meta, OtherModelsAreRefusedByName) {
+  for (const char* more : {R"(, "moe": {"num_experts": 8})", R"(, "moe_args": {})",
+                           R"(, "lora_args": {"rank": 16})", R"(, "quantization_args": {})"}) {
+    const Folder folder(1, more);
+    try {
+      read_path(folder.path());
+      FAIL() << more;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code, &codes::weights_not_read);
+      const std::string name = std::string(more + 3).substr(0, std::string(more + 3).find('"'));
+      EXPECT_EQ(error.where, key_where(name));
+      EXPECT_TRUE(error.file.ends_with("params.json")) << error.file;
+    }
+  }
+  const Folder plain(1, R"(, "moe": null, "lora_args": null, "multiple_of": 256)");
+  EXPECT_EQ(read_path(plain.path()).warnings.size(), 2u);
+}
+
+TEST(Meta, MembersThatChangeTheModelUnseenAreTold) {
+  const Folder folder(1, R"(, "sliding_window": 4096)");
+  const std::vector<Finding> warnings = read_path(folder.path()).warnings;
+  ASSERT_EQ(warnings.size(), 3u);
+  EXPECT_EQ(warnings[0].code, &codes::members_ignored);
+  EXPECT_EQ(warnings[0].where, key_where("sliding_window"));
+}
+
 }  // namespace
 }  // namespace recast
