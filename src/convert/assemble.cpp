@@ -298,7 +298,8 @@ void Assembler::set_types() {
 void Assembler::pack(size_t i, const Codec& type) {
   Tensor& tensor = out().tensors[i];
   ImportanceValues importance = importance_for(tensor, type);
-  if (type.kind == CodecKind::block) target_.packings.push_back({i, tensor.value, importance});
+  if (type.kind == CodecKind::block && tensor.elements() > 0)
+    target_.packings.push_back({i, tensor.value, importance});
   tensor.value = cast_weighted(tensor.value, type, std::move(importance), cast_options(options_));
 }
 

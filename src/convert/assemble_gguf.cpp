@@ -114,8 +114,8 @@ void Assembler::mark_fake() {
 
 uint32_t Assembler::file_type_number() const {
   if (request_.quant && !request_.choice) return request_.quant->number;
-  if (request_.choice)
-    if (const FileType* type = file_type_of(*main_codec(target_.checkpoint))) return type->number;
+  const Codec* main = request_.choice ? main_codec(target_.checkpoint) : nullptr;
+  if (const FileType* type = main ? file_type_of(*main) : nullptr) return type->number;
   for (const Tensor& tensor : out_tensors())
     if (tensor.shape().size() >= 2 && !keeps_float(tensor.name, tensor.shape()))
       if (const FileType* type = file_type_of(tensor.codec())) return type->number;

@@ -89,6 +89,7 @@ class Chooser {
     std::vector<Finding> told_later;
     decide_types(tensors(), ask, told_later);  // what has to be refused is, before any work
     matrices_ = undecided(tensors(), ask);
+    std::erase_if(matrices_, [&](size_t i) { return tensors()[i].elements() == 0; });
     for (const size_t i : matrices_)
       importance_.push_back(request_.imatrix ? importance_of(*request_.imatrix, tensors()[i].name,
                                                              tensors()[i].shape())
@@ -128,7 +129,7 @@ class Chooser {
   void add_losses() {
     std::vector<MatrixPower> powers;
     for (size_t m = 0; m < matrices_.size(); ++m) {
-      powers.push_back({tensor(m).name, options_of_[m].front().error.power *
+      powers.push_back({tensor(m).name, options_of_[m].back().error.power *
                                             static_cast<double>(tensor(m).elements())});
       power_ += powers.back().power;
     }

@@ -229,6 +229,7 @@ class Run {
     keep_tensor_hashes(hashes);
     write_sums(output);
     result_.verification = verify(plan_, output);
+    warn_of_coarse();
     result_.notes = mended_blocks(plan_, execution);
     result_.gain = measure_gain(plan_);
     if (result_.gain.tensors > 0)
@@ -256,6 +257,19 @@ class Run {
     for (size_t i = 0; i < plan_.items.size(); ++i)
       if (plan_.items[i].tensor >= 0)
         result_.tensor_hashes[static_cast<size_t>(plan_.items[i].tensor)] = of_items[i];
+  }
+
+  void warn_of_coarse() {
+    for (const Verification::Entry& entry : result_.verification.entries) {
+      if (!entry.coarse) continue;
+      Error warning(codes::type_too_coarse,
+                    {.where = tensor_where(entry.name),
+                     .found = fmt::format("a relative RMSE of {:.3g} in {}", entry.relative_rmse,
+                                          entry.to->name),
+                     .file = plan_.request.options.source});
+      progress_.warn(warning);
+      warnings_.push_back(std::move(warning));
+    }
   }
 
   void write_sums(Output& output) {

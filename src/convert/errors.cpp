@@ -98,6 +98,12 @@ class Comparison {
   json::Value run(Progress& progress, std::stop_token stop) {
     for (Pair& pair : match_.pairs) sort(std::move(pair));
     if (comparands_.empty()) refuse();
+    if (importance_ && weighted_ == 0)
+      fail(codes::imatrix_mismatch, {.where = "--imatrix",
+                                     .expected = "an entry for some tensor of the models",
+                                     .found = fmt::format("{} entries, none of these names",
+                                                          importance_->entries.size()),
+                                     .file = options_.imatrix});
     const std::vector<Difference> found = measure(progress, stop);
     json::Array tensors;
     Difference total;
@@ -142,15 +148,22 @@ class Comparison {
     return found;
   }
 
+  static std::string text_of_shape(const json::Value& row) {
+    return fmt::format("{}: {} here, {} there", printable(*row.find("name")->as_string()),
+                       json::write(*row.find("reference_shape")), json::write(*row.find("shape")));
+  }
+
   [[noreturn]] void refuse() const {
     const auto first = [](const std::vector<Lone>& lone) {
       return lone.empty() ? std::string("nothing") : tensor_where(lone.front().name);
     };
     fail(codes::no_counterpart,
          {.where = fmt::format("{} and {}", printable(a_.path), printable(b_.path)),
-          .expected = fmt::format("tensors of one shape in both ({} shapes differ)",
-                                  shapes_.size()),
-          .found = fmt::format("{} here, {} there", first(match_.only_a), first(match_.only_b)),
+          .expected = "tensors of one shape in both",
+          .found = shapes_.empty()
+                       ? fmt::format("{} here, {} there", first(match_.only_a),
+                                     first(match_.only_b))
+                       : fmt::format("another shape of {}", text_of_shape(shapes_.front())),
           .file = b_.path});
   }
 

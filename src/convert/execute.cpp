@@ -169,7 +169,7 @@ class Executor {
       const uint64_t before = counted();
       item.value->read(at, end, bytes, census);
       // A cast counts what it meets; what was only moved is looked at here.
-      if (codec.census && counted() == before) codec.census(bytes.data(), end - at, at, census);
+      if (codec.census && counted() == before) look_at(item, bytes, at, end, census);
       put(step, at, bytes, stage, start, hash);
     }
     const Tensor* source = only_source(item);
@@ -177,6 +177,21 @@ class Executor {
     // Only a step that is the whole item can have read all of it: no two threads write here.
     if (const auto whole = extent ? watch.of(*extent) : std::nullopt)
       result_.source_hashes[step.item] = whole;
+  }
+
+  // Finite values that a packed type cannot scale count as an overflow of it.
+  void look_at(const PlanItem& item, std::span<const std::byte> bytes, int64_t at, int64_t end,
+               FloatCensus& census) const {
+    FloatCensus found;
+    item.value->codec().census(bytes.data(), end - at, at, found);
+    if (item.tensor >= 0 && plan_.target.origins[static_cast<size_t>(item.tensor)].kind ==
+                                Origin::Kind::quantized) {
+      found.overflow = found.nan + found.infinite;
+      found.first_overflow = found.first_nonfinite;
+      found.nan = found.infinite = 0;
+      found.first_nonfinite = -1;
+    }
+    add_census(census, found);
   }
 
   // The source tensor that an item is made of, when it is one.
@@ -231,6 +246,13 @@ class Executor {
             .expected = fmt::format("at most {} in {}", codec.max_finite, codec.name),
             .found = fmt::format("{}; {} such values in this step",
                                 census.first_overflow_value, census.overflow)});
+    if (census.overflow > 0 && codec.kind == CodecKind::block && quantizes(item))
+      fail(codes::overflow,
+           {.where = fmt::format("{}{}", tensor_where(item.name),
+                                 place_in(shape, census.first_overflow)),
+            .expected = fmt::format("values that {} can scale", codec.name),
+            .found = fmt::format("finite ones beyond it, {} in this step", census.overflow),
+            .fix = fmt::format("--tensor-type {}=f32 keeps the tensor", item.name)});
     if (quantizes(item) && census.nan + census.infinite > 0 && !o.allow_nonfinite)
       fail(codes::nonfinite,
            {.where = fmt::format("{}{}", tensor_where(item.name),

@@ -23,6 +23,7 @@ struct Verification {
     int64_t rows = 0;          // compared
     double relative_rmse = 0;  // of these rows
     bool sampled = false;      // there are more rows
+    bool coarse = false;       // the type keeps little of such values
   };
   std::vector<Entry> entries;
 };

@@ -13,6 +13,7 @@ namespace {
 // How often, and with which part of the loss, the measures beside the prior are heard.
 constexpr int most_rounds = 12;
 constexpr double first_share = 0.1, growth = 1.5;
+constexpr double most_for_filling = 1.1;
 
 // What one unit of each measure counts.
 using Factors = Losses;
@@ -49,6 +50,20 @@ Factors against_recipes(std::span<const RatedChoice> recipes, uint64_t budget) {
   return {prior > 0 ? prior : 1, inverse(least.power), inverse(least.relative)};
 }
 
+// A target is to be used: a choice that leaves more than a hundredth of it gives way to one that does
+// not, where that loses little more.
+std::vector<size_t> filled(std::span<const TypeOptions> matrices, const Factors& factors,
+                           uint64_t budget, size_t units, std::vector<size_t> chosen) {
+  const RatedChoice made = rate(matrices, chosen);
+  const uint64_t least = budget - budget / 100;
+  if (made.bytes >= least) return chosen;
+  std::vector<size_t> fuller = knapsack(items(matrices, factors), budget, units, least);
+  if (fuller.empty()) return chosen;
+  const RatedChoice other = rate(matrices, fuller);
+  const bool near = sum(other.losses, factors) <= most_for_filling * sum(made.losses, factors);
+  return other.bytes >= least && near ? fuller : chosen;
+}
+
 }  // namespace
 
 Losses& Losses::operator+=(const Losses& other) {
@@ -81,14 +96,16 @@ std::vector<size_t> choose_within(std::span<const TypeOptions> matrices,
     const bool prior = found.prior * unit.prior <= 1, power = found.power * unit.power <= 1;
     const bool relative = found.relative * unit.relative <= 1;
     const bool compares = unit.power > 0;
-    if (!compares || (prior && power && relative)) return chosen;
+    if (!compares || (prior && power && relative))
+      return filled(matrices, factors, budget, units, chosen);
     if (first.empty()) first = chosen;
     if (strong.empty() && prior && power) strong = chosen;
     share *= growth;
     if (!power) factors.power = share * unit.power;
     if (!relative) factors.relative = share * unit.relative;
   }
-  return strong.empty() ? first : strong;
+  factors = {unit.prior, 0, first_share * unit.relative};
+  return filled(matrices, factors, budget, units, strong.empty() ? first : strong);
 }
 
 std::vector<size_t> smallest(std::span<const TypeOptions> matrices) {

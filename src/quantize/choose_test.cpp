@@ -57,6 +57,8 @@ TEST(Knapsack, FindsTheBestOfAllCombinations) {
     EXPECT_LE(cost_of(items, chosen), budget);
     EXPECT_NEAR(loss_of(items, chosen), by_trying_all(items, budget), 1e-9) << round;
     EXPECT_TRUE(knapsack(items, least - 1).empty());
+    const auto full = knapsack(items, budget, size_t{1} << 16, budget);
+    EXPECT_TRUE(full.empty() || cost_of(items, full) == budget) << round;
   }
 }
 

@@ -29,7 +29,10 @@ class Decision {
 
   const Codec& of(const Tensor& tensor) {
     if (const Codec* settled = without_recipe(tensor)) return *settled;
-    if (request_.chosen) return *request_.chosen->at(tensor.name);
+    if (request_.chosen) {
+      const auto it = request_.chosen->find(tensor.name);
+      return it == request_.chosen->end() ? tensor.codec() : *it->second;
+    }
     return request_.pure ? *request_.quant->codec : recipe_.next(tensor.name, tensor.shape());
   }
 

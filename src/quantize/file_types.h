@@ -46,7 +46,7 @@ struct TypeRequest {
   bool has_imatrix = false;
   std::span<TypePattern> patterns = {};  // the first that matches a name decides; only with a quant
   RecipeModel model = {};
-  // Instead of a recipe: a type for every tensor that undecided() names.
+  // Instead of a recipe: types of tensors that undecided() names; the others stay as they are.
   const std::map<std::string, const Codec*, std::less<>>* chosen = nullptr;
 };
 

@@ -32,20 +32,22 @@ Fronts fronts_of(std::span<const Choices> items) {
   return fronts;
 }
 
-// The exact answer for costs in whole units above the cheapest, each rounded up: never over budget.
-// Positions in the fronts.
+// The exact answer for costs in whole units above the cheapest, each rounded up: never over budget,
+// at least `wanted` of it. Positions in the fronts; empty when there is none.
 std::vector<size_t> by_units(std::span<const Choices> items, const Fronts& fronts, uint64_t slack,
-                             size_t most_units) {
+                             size_t most_units, uint64_t wanted) {
   const size_t units =
       std::max<size_t>(1, std::min(most_cells / std::max<size_t>(1, items.size()), most_units));
   const uint64_t unit = slack / units + 1;
   const size_t cells = static_cast<size_t>(slack / unit) + 1;
-  std::vector<double> least(cells, 0), next(cells);
+  constexpr double never = std::numeric_limits<double>::infinity();
+  std::vector<double> least(cells, never), next(cells);  // for exactly so many units
+  least[0] = 0;
   std::vector<std::vector<uint8_t>> taken(items.size(), std::vector<uint8_t>(cells));
   for (size_t i = 0; i < items.size(); ++i) {
     const auto& front = fronts[i];
     const uint64_t base = items[i][front[0]].cost;
-    std::fill(next.begin(), next.end(), std::numeric_limits<double>::infinity());
+    std::fill(next.begin(), next.end(), never);
     for (size_t k = 0; k < front.size(); ++k) {
       const Choice& choice = items[i][front[k]];
       const uint64_t steps = (choice.cost - base + unit - 1) / unit;
@@ -57,8 +59,12 @@ std::vector<size_t> by_units(std::span<const Choices> items, const Fronts& front
     }
     least.swap(next);
   }
+  const auto first = least.begin() + static_cast<int64_t>(
+                                          std::min<uint64_t>((wanted + unit - 1) / unit, cells - 1));
+  const auto best = std::min_element(first, least.end());
+  if (*best == never) return {};
   std::vector<size_t> chosen(items.size());
-  for (size_t i = items.size(), u = cells - 1; i-- > 0;) {
+  for (size_t i = items.size(), u = static_cast<size_t>(best - least.begin()); i-- > 0;) {
     chosen[i] = taken[i][u];
     const auto& front = fronts[i];
     const uint64_t more = items[i][front[chosen[i]]].cost - items[i][front[0]].cost;
@@ -94,19 +100,21 @@ void spend_rest(std::span<const Choices> items, const Fronts& fronts, uint64_t r
 
 }  // namespace
 
-std::vector<size_t> knapsack(std::span<const Choices> items, uint64_t budget, size_t units) {
+std::vector<size_t> knapsack(std::span<const Choices> items, uint64_t budget, size_t units,
+                             uint64_t least_cost) {
   const Fronts fronts = fronts_of(items);
   uint64_t least = 0, most = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     least += items[i][fronts[i].front()].cost;
     most += items[i][fronts[i].back()].cost;
   }
-  if (least > budget) return {};
+  if (least > budget || most < least_cost) return {};
   std::vector<size_t> chosen(items.size());
   if (most <= budget) {
     for (size_t i = 0; i < items.size(); ++i) chosen[i] = fronts[i].size() - 1;
   } else {
-    chosen = by_units(items, fronts, budget - least, units);
+    chosen = by_units(items, fronts, budget - least, units, least_cost - std::min(least, least_cost));
+    if (chosen.empty()) return {};
     uint64_t cost = 0;
     for (size_t i = 0; i < items.size(); ++i) cost += items[i][fronts[i][chosen[i]]].cost;
     spend_rest(items, fronts, budget - cost, chosen);

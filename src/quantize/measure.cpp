@@ -71,6 +71,8 @@ TypeError type_error(const ValuePtr& value, const Codec& codec, const Importance
                      CastOptions options, int threads) {
   const ValuePtr packed = cast_weighted(value, codec, importance, options);
   const Difference found = differences({{value, packed, importance}}, {.threads = threads}).front();
+  constexpr double useless = 1000;  // finite values come back infinite: the run would refuse it
+  if (found.lost > 0) return {.codec = &codec, .weighted = useless, .plain = useless};
   const double plain = found.relative_rmse().value_or(1);
   const double size = importance ? found.weighted_size : found.size;
   return {.codec = &codec,

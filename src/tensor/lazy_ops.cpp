@@ -410,8 +410,8 @@ ValuePtr constant_f32(std::span<const float> values, Shape shape, const Codec& f
 
 ValuePtr cast(ValuePtr value, const Codec& codec, CastOptions options) {
   if (&value->codec() == &codec) return value;
-  assert(value->codec().decode && (codec.encode || codec.encode_fast) &&
-         codec.fits_row(row_length(value->shape())));
+  assert(value->codec().decode &&
+         (codec.encode || codec.encode_fast || value->elements() == 0) && codec.fits_row(row_length(value->shape())));
   return std::make_shared<Cast>(std::move(value), codec, options);
 }
 

@@ -72,7 +72,8 @@ class WeightedCast final : public Value {
 
 ValuePtr cast_weighted(ValuePtr value, const Codec& codec, ImportanceValues importance,
                        CastOptions options) {
-  if (&value->codec() == &codec || value->elements() == 0) return value;
+  if (&value->codec() == &codec) return value;
+  if (value->elements() == 0) return cast(std::move(value), codec, options);
   const bool best = options.effort == Effort::aggressive && codec.encode_best;
   const bool fast = options.effort == Effort::fast && codec.encode_fast;
   if (!best && (fast || !importance || !codec.encode_weighted))
