@@ -47,3 +47,10 @@ expect_exit 2 recast convert model -o s.gguf --fake-weight --modelfile --split t
 expect_exit 2 recast convert "$bard" -o folder -t hf --precision f16 --modelfile
 expect_exit 2 recast convert "$bard" -o a.safetensors --modelfile
 expect_exit 2 recast convert model -o $'a\001.gguf' --fake-weight --modelfile --force
+# A hint for running travels as a key and as a parameter, through a copy too
+expect_exit 0 recast convert "$bard" -o lock/a.gguf -Q q8_0 --set gguf.use_mlock=true --modelfile \
+  --mkdir --no-manifest
+expect_text '^PARAMETER use_mlock true$' lock/Modelfile
+expect_exit 0 recast convert lock/a.gguf -o lock/b.gguf -Q q4_0 --allow-requantize --no-manifest
+expect_exit 0 recast inspect lock/b.gguf
+expect_text 'recast.run.use_mlock[[:space:]]+true' "$out"

@@ -63,6 +63,7 @@ struct ConvertOptions {
   int threads = 0;           // 0: every core
   uint64_t memory = 0;       // bytes of anonymous memory; 0: a quarter of RAM or of the cgroup limit
 
+  std::string device = "auto";  // "cpu", "cuda", "mps": where computing methods run
   int max_retries = 3;       // of a call that a file system answers with EAGAIN or ESTALE
   bool modelfile = false;    // an Ollama Modelfile beside the GGUF
   std::string layout;        // "lmstudio", "ollama", "oci": the output is that folder form

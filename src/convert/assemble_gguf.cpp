@@ -41,6 +41,8 @@ void Assembler::finish_gguf(bool crosses) {
   if (request_.imatrix) describe_importance(*request_.imatrix, out().metadata);
   apply_overrides(out().metadata, override_pairs(options_.metadata),
                   crosses ? OverrideKeys::not_general : OverrideKeys::all);
+  // no property of the weights, so it is no key of the architecture.
+  if (request_.use_mlock) out().metadata.set(use_mlock_key, MetaValue::boolean(true));
   if (provenance_) add_provenance(request_, source_, target_.arch, out().metadata);
   mark_fake();
 }

@@ -110,6 +110,8 @@ OllamaSetup ollama_setup(const Plan& plan, std::vector<Finding>& warnings) {
   for (const ParameterRow& row : parameter_table)
     if (const MetaValue* value = metadata.find(row.key); value && value->as_double())
       setup.parameters.emplace_back(row.parameter, number_of(*value));
+  if (const MetaValue* lock = metadata.find(use_mlock_key); lock && lock->as_bool().value_or(false))
+    setup.parameters.emplace_back("use_mlock", true);
   setup.license = license_file_text(*plan.source);
   if (setup.license.empty()) setup.license = named_license(metadata);
   return setup;

@@ -128,6 +128,7 @@ std::string split_method(std::string_view text) {
 
 constexpr std::string_view fake_modes = "zero random";
 constexpr std::string_view layout_forms = "lmstudio ollama oci";
+constexpr std::string_view device_choices = "auto cpu cuda mps";
 constexpr std::string_view verify_levels = "none structure sample tensors";
 
 using Options = ConvertOptions;
@@ -274,6 +275,8 @@ constexpr OptionRow rows[] = {
     {"memory", 0, "max-memory", "SIZE", "a quarter of RAM", "Limits",
      "bytes of memory to stay within", "", false, false,
      [](Options& o, Text v) { o.memory = positive_size(v); }},
+    {"device", 0, "", "D", "auto", "Limits", "where methods that compute run; conversions: cpu",
+     device_choices, false, false, [](Options& o, Text v) { o.device = choice(v, device_choices); }},
     {"max-retries", 0, "", "N", "3", "Limits",
      "how often a file system that answers EAGAIN or ESTALE is asked again", "", false, false,
      [](Options& o, Text v) { o.max_retries = static_cast<int>(count_from(v, 0, 20)); }},

@@ -80,6 +80,15 @@ void warn_without_quant(Request& request) {
                 {.where = fmt::format("--{}", name), .found = "no --quant is given"}));
 }
 
+// what needs no GPU runs on the CPU, whatever was asked for.
+void warn_of_device(Request& request) {
+  if (request.options.device == "auto" || request.options.device == "cpu") return;
+  request.warnings.push_back(
+      Error(codes::option_no_effect,
+            {.where = fmt::format("--device {}", request.options.device),
+             .found = "conversion and quantization run on the CPU"}));
+}
+
 // Options that say what fake weights are, where there are none.
 void warn_without_fakes(Request& request) {
   const ConvertOptions& o = request.options;
@@ -151,9 +160,7 @@ void take_format_option(Request& request, const std::string& text) {
   } else if (key == "vocab_only") {
     request.vocab_only = as_flag(value, where);
   } else if (key == "use_mlock") {
-    as_flag(value, where);
-    request.warnings.push_back(Error(codes::option_no_effect,
-                                     {.where = where, .found = "conversion streams, it holds no model in memory"}));
+    request.use_mlock = as_flag(value, where);
   } else if (key == "embedding_type") {
     request.options.embedding_type = value == "int8" ? "q8_0" : value;
   }
@@ -199,7 +206,7 @@ bool Request::asks_for_change() const {
          !o.model_type.empty() || o.text_only ||
          !model_config.is_null() || !o.tokenizer.empty() || o.no_tokenizer || !o.pre.empty() ||
          o.context_length > 0 || !o.rope_scaling.empty() || !o.metadata.empty() || !o.split.empty() ||
-         o.split_max_size > 0 || o.tensor_sums || write.alignment > 0 || vocab_only || !o.preserve_metadata ||
+         o.split_max_size > 0 || o.tensor_sums || write.alignment > 0 || vocab_only || use_mlock || !o.preserve_metadata ||
          std::any_of(o.given.begin(), o.given.end(),
                      [](const auto& g) { return g.first == "shard-size"; });
 }
@@ -246,6 +253,7 @@ Request resolve(const ConvertOptions& options) {
   check_effects(request);
   warn_without_quant(request);
   warn_without_fakes(request);
+  warn_of_device(request);
   for (const std::string& option : options.format_option) take_format_option(request, option);
   request.embedding = storable_codec(request.options.embedding_type, "--embedding-type");
   request.output_matrix = storable_codec(options.output_type, "--output-type");

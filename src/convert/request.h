@@ -12,6 +12,9 @@
 
 namespace recast {
 
+// Says in a GGUF that a program should keep the model from being paged out.
+inline constexpr std::string_view use_mlock_key = "recast.run.use_mlock";
+
 struct TypeChoice;
 
 // The options of one conversion, resolved against what the source is and what the target can do.
@@ -32,6 +35,7 @@ struct Request {
   std::vector<int64_t> pruned;           // blocks to leave out, rising
   json::Value model_config;              // --model-config; null when not given
   std::string model_config_file;
+  bool use_mlock = false;                // gguf.use_mlock: a hint for programs that run the model
   bool vocab_only = false;               // gguf.vocab_only: metadata and tokenizer, no tensors
   ReadOptions read;
   WriteOptions write;                    // name is filled in when the destination is known

@@ -7,6 +7,7 @@
 //   imatrix=FILE       the older form of importance matrices, values already divided
 //   tensor=REGEX=ID    type of the tensors that the regex finds, by ggml's number; may repeat
 //   embedding=ID output=ID prune=N,N
+//   text=KEY=VALUE number=KEY=N   keys that are set; may repeat
 #include <dlfcn.h>
 
 #include <cstdint>
@@ -27,6 +28,15 @@ struct Imatrix {
   const float* data;
   size_t size;
 };
+struct Override {
+  int32_t tag;  // 0: number, 3: text
+  char key[128];
+  union {
+    int64_t number;
+    char text[128];
+  };
+};
+static_assert(sizeof(Override) == 264);
 struct TensorType {
   const char* pattern;
   int32_t type;
@@ -35,7 +45,7 @@ struct QuantizeParams {
   int32_t threads, file_type, output_type, embedding_type;
   bool allow_requantize, quantize_output, only_copy, pure, keep_split, dry_run;
   const Imatrix* imatrix;
-  const void* overrides;
+  const Override* overrides;
   const TensorType* tensor_types;
   const int32_t* prune;
   unsigned char rest[72];  // more than the library has behind them
@@ -46,6 +56,7 @@ struct Words {
   std::list<std::string> names;
   std::list<std::vector<float>> values;
   std::vector<Imatrix> imatrix;
+  std::vector<Override> overrides;
   std::list<std::string> patterns;
   std::vector<TensorType> tensor_types;
   std::vector<int32_t> prune;
@@ -115,6 +126,20 @@ void take_word(const std::string& word, QuantizeParams& params, Words& words) {
     words.tensor_types.push_back(
         {words.patterns.back().c_str(), std::atoi(text.c_str() + equals + 1)});
   }
+  for (const char* kind : {"text=", "number="})
+    if (const char* pair = value(kind)) {
+      const std::string key(pair, std::strchr(pair, '='));
+      const std::string text = pair + key.size() + 1;
+      Override one = {};
+      std::strncpy(one.key, key.c_str(), sizeof one.key - 1);
+      if (*kind == 'n') {
+        one.number = std::stoll(text);
+      } else {
+        one.tag = 3;
+        std::strncpy(one.text, text.c_str(), sizeof one.text - 1);
+      }
+      words.overrides.push_back(one);
+    }
   if (const char* list = value("prune=")) {
     std::stringstream numbers(list);
     for (std::string one; std::getline(numbers, one, ',');) words.prune.push_back(std::stoi(one));
@@ -141,6 +166,8 @@ int main(int argc, char** argv) {
   params.allow_requantize = true;
   for (int i = 5; i < argc; ++i) take_word(argv[i], params, words);
   words.tensor_types.push_back({nullptr, 0});
+  words.overrides.push_back({});
+  params.overrides = words.overrides.size() > 1 ? words.overrides.data() : nullptr;
   params.imatrix = words.imatrix.empty() ? nullptr : words.imatrix.data();
   params.tensor_types = words.tensor_types.size() > 1 ? words.tensor_types.data() : nullptr;
   params.prune = words.prune.empty() ? nullptr : words.prune.data();
