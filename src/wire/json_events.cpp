@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <random>
 
 #include "base/error.h"
@@ -247,6 +249,23 @@ std::string_view expected_instead(rapidjson::ParseErrorCode code) {
   blame.fail(codes::json_syntax, offset, found, std::string(expected_instead(result.Code())));
 }
 
+// RapidJSON takes what malloc gives for memory, a null pointer too.
+struct ThrowingAllocator {
+  static constexpr bool kNeedFree = true;
+  void* Malloc(size_t size) { return Realloc(nullptr, 0, size); }
+  void* Realloc(void* old, size_t, size_t size) {
+    if (size == 0) {
+      std::free(old);
+      return nullptr;
+    }
+    void* memory = std::realloc(old, size);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+  }
+  static void Free(void* memory) { std::free(memory); }
+};
+using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, ThrowingAllocator>;
+
 }  // namespace
 
 void parse_events(std::span<const std::byte> bytes, const ParseOptions& options, Events& events) {
@@ -255,7 +274,7 @@ void parse_events(std::span<const std::byte> bytes, const ParseOptions& options,
   check_text(text, options, blame);
   rapidjson::MemoryStream stream(text.data(), text.size());
   Adapter adapter(stream, options, events, blame);
-  rapidjson::Reader reader;
+  Reader reader;
   constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNanAndInfFlag |
                              rapidjson::kParseNumbersAsStringsFlag;
   const rapidjson::ParseResult result = reader.Parse<flags>(stream, adapter);
