@@ -45,20 +45,13 @@ uint64_t weight_bytes(const Checkpoint& model) {
 
 json::Value side_document(const ComparedModel& side) {
   uint64_t weights = 0, file_bytes = 0;
-  std::map<std::string_view, uint64_t> bytes;
-  for (const Tensor& tensor : side.model.tensors) {
-    weights += static_cast<uint64_t>(tensor.elements());
-    bytes[tensor.codec().name] += tensor.bytes();
-  }
+  for (const Tensor& tensor : side.model.tensors) weights += static_cast<uint64_t>(tensor.elements());
   for (const auto& [name, file] : side.model.files) file_bytes += file->size();
-  const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& x, const auto& y) {
-    return x.second < y.second;
-  });
   const double bits = 8.0 * static_cast<double>(weight_bytes(side.model));
   return object({{"path", side.path},
                  {"format", side.detection.format->name},
                  {"architecture", side.known.arch ? side.known.arch->name : ""},
-                 {"type", most == bytes.end() ? std::string_view() : most->first},
+                 {"type", dominant_type(side.model.tensors)},
                  {"parameters", weights},
                  {"bytes", file_bytes},
                  {"header", header_fingerprint(side.model)},

@@ -40,15 +40,6 @@ double bits_per_weight(const std::vector<Tensor>& tensors) {
   return n == 0 ? 0 : 8.0 * static_cast<double>(tensor_bytes(tensors)) / static_cast<double>(n);
 }
 
-std::string dominant_type(const std::vector<Tensor>& tensors) {
-  std::map<std::string_view, uint64_t> bytes;
-  for (const Tensor& tensor : tensors) bytes[tensor.codec().name] += tensor.bytes();
-  const auto it = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) {
-    return a.second < b.second;
-  });
-  return it == bytes.end() ? "" : std::string(it->first);
-}
-
 json::Value source_part(const Plan& plan) {
   const Checkpoint& source = *plan.source;
   uint64_t bytes = 0;
@@ -210,6 +201,15 @@ double estimate_seconds(const Plan& plan) {
 }
 
 }  // namespace
+
+std::string dominant_type(const std::vector<Tensor>& tensors) {
+  std::map<std::string_view, uint64_t> bytes;
+  for (const Tensor& tensor : tensors) bytes[tensor.codec().name] += tensor.bytes();
+  const auto it = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) {
+    return a.second < b.second;
+  });
+  return it == bytes.end() ? "" : std::string(it->first);
+}
 
 json::Value error_document(const Error& error) {
   return object({{"code", error.code->id},

@@ -28,6 +28,9 @@ struct RunResult {
 void add_run(const Plan& plan, const RunResult& run, const std::vector<Finding>& warnings,
              Report& report);
 
+// The name of the type that holds the most bytes; empty without tensors.
+std::string dominant_type(const std::vector<Tensor>& tensors);
+
 // The fields of one error, as --json prints it (schema docs/schemas/error.json).
 json::Value error_document(const Error& error);
 
