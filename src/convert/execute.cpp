@@ -16,9 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of the source mapped at once; small enough for a tight address space.
-constexpr uint64_t copy_window_bytes = uint64_t{8} << 20;
-
 void add_census(FloatCensus& sum, const FloatCensus& part) {
   sum.nan += part.nan;
   sum.infinite += part.infinite;
@@ -130,26 +127,18 @@ class Executor {
     output_.step_done(static_cast<int64_t>(index), result_.step_hashes[index], step.bytes);
   }
 
-  // Bytes that stay as they are: wide windows of the source, written in pieces that stay in cache.
+  // Bytes that stay as they are.
   void copy_step(const Step& step, Stage stage, Xxh3& hash, FloatCensus& census) {
     const PlanItem& item = plan_.items[step.item];
     const Codec& codec = item.value->codec();
-    const auto elements = [&](uint64_t bytes) {
-      return std::max<int64_t>(1, static_cast<int64_t>(bytes / codec.block_bytes)) *
-             codec.block_elements;
-    };
-    const int64_t wide = elements(copy_window_bytes), piece = elements(copy_piece_bytes);
-    for (int64_t from = step.begin; from < step.end; from += wide) {
-      const int64_t until = std::min(step.end, from + wide);
-      const Window window = item.value->fetch(from, until, census);
-      for (int64_t at = from; at < until; at += piece) {
-        const int64_t end = std::min(until, at + piece);
-        const auto start = Clock::now();
-        const auto bytes = window.bytes().subspan(codec.bytes(at - from), codec.bytes(end - at));
-        // Copied values are looked at too: a NaN in the source is told, not passed on unseen.
-        if (codec.census) codec.census(bytes.data(), end - at, at, census);
-        put(step, at, bytes, stage, start, hash);
-      }
+    const int64_t piece = item.value->piece_elements(codec.block_elements);
+    for (int64_t at = step.begin; at < step.end; at += piece) {
+      const int64_t end = std::min(step.end, at + piece);
+      const auto start = Clock::now();
+      const Window window = item.value->fetch(at, end, census);
+      // Copied values are looked at too: a NaN in the source is told, not passed on unseen.
+      if (codec.census) codec.census(window.bytes().data(), end - at, at, census);
+      put(step, at, window.bytes(), stage, start, hash);
     }
   }
 
@@ -158,7 +147,13 @@ class Executor {
     const Codec& codec = item.value->codec();
     const int64_t slab = slab_elements(item, step);
     std::vector<std::byte> buffer(codec.bytes(std::min(slab, step.end - step.begin)));
-    const ReadWatch watch;
+    const Tensor* source = only_source(item);
+    const auto extent = source ? source->value->extent() : std::nullopt;
+    // Only a step that is the whole item can read all of its source, and no two threads write the sum.
+    const bool watched = extent && plan_.manifest_file >= 0 && step.begin == 0 &&
+                         step.end == item.value->elements();
+    std::optional<ReadWatch> watch;
+    if (watched) watch.emplace();
     for (int64_t at = step.begin; at < step.end; at += slab) {
       const int64_t end = std::min(step.end, at + slab);
       const auto start = Clock::now();
@@ -172,11 +167,7 @@ class Executor {
       if (codec.census && counted() == before) look_at(item, bytes, at, end, census);
       put(step, at, bytes, stage, start, hash);
     }
-    const Tensor* source = only_source(item);
-    const auto extent = source ? source->value->extent() : std::nullopt;
-    // Only a step that is the whole item can have read all of it: no two threads write here.
-    if (const auto whole = extent ? watch.of(*extent) : std::nullopt)
-      result_.source_hashes[step.item] = whole;
+    if (watch) result_.source_hashes[step.item] = watch->of(*extent);
   }
 
   // Finite values that a packed type cannot scale count as an overflow of it.
@@ -307,7 +298,7 @@ class ReadBack {
     const File& file = *files_[item.file];
     const uint64_t end = item.offset + item.value->bytes();
     for (uint64_t at = file.next_data(item.offset, end); at < end;) {
-      const uint64_t stop = std::min(file.next_hole(at, end), at + copy_window_bytes);
+      const uint64_t stop = std::min(file.next_hole(at, end), at + copy_piece_bytes);
       const Window window = file.window(at, stop - at);
       const auto bytes = window.bytes();
       if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; }))
@@ -343,18 +334,11 @@ class ReadBack {
 
   Hash128 read_step(const Step& step, Xxh3* whole) const {
     Xxh3 part;
-    for (uint64_t from = 0; from < step.bytes; from += copy_window_bytes) {
-      const uint64_t n = std::min(copy_window_bytes, step.bytes - from);
-      const Window window = files_[step.file]->window(step.offset + from, n);
-      if (!whole) {
-        part.update(window.bytes());
-        continue;
-      }
-      for (uint64_t at = 0; at < n; at += copy_piece_bytes) {
-        const auto piece = window.bytes().subspan(at, std::min(copy_piece_bytes, n - at));
-        part.update(piece);
-        whole->update(piece);
-      }
+    for (uint64_t at = 0; at < step.bytes; at += copy_piece_bytes) {
+      const uint64_t n = std::min(copy_piece_bytes, step.bytes - at);
+      const Window window = files_[step.file]->window(step.offset + at, n);
+      part.update(window.bytes());
+      if (whole) whole->update(window.bytes());
     }
     return part.digest();
   }

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <limits>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -20,9 +21,10 @@ namespace recast {
 
 namespace {
 
-// Measured with a cached 2 GB file: map, XXH3 and pwrite take three quarters of the time of pread,
-// XXH3 and pwrite. Below 64 KiB, mmap and munmap cost more than the copy.
-constexpr uint64_t smallest_mapping = 64 << 10;
+// Measured with a cached 2 GB file: pread and XXH3 take 0.15 s in pieces of 256 KiB, which stay in the
+// L2 cache; map, XXH3 and unmap take 0.22 s in such pieces and 0.19 s at best. Large windows are for
+// those who want to see much at once without owning the memory.
+constexpr uint64_t smallest_mapping = 1 << 20;
 
 std::string_view kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
@@ -98,9 +100,9 @@ class LocalFile : public File {
         if (mapped.guarded()) return mapped;
       }
     }
-    std::vector<std::byte> buffer = allocate(bytes);
-    read_at(offset, buffer);
-    return Window::own(std::move(buffer));
+    std::unique_ptr<std::byte[]> buffer = allocate(bytes);
+    read_at(offset, {buffer.get(), bytes});
+    return Window::own(std::move(buffer), bytes);
   }
 
   uint64_t next_data(uint64_t offset, uint64_t end) const override {
@@ -162,10 +164,10 @@ class LocalFile : public File {
                                 .file = name_});
   }
 
-  std::vector<std::byte> allocate(uint64_t bytes) const {
+  std::unique_ptr<std::byte[]> allocate(uint64_t bytes) const {
     try {
-      return std::vector<std::byte>(bytes);
-    } catch (const std::exception&) {  // bad_alloc, or length_error from a size no memory has
+      return std::make_unique_for_overwrite<std::byte[]>(bytes);
+    } catch (const std::bad_alloc&) {
       fail(codes::out_of_memory,
            {.where = fmt::format("a buffer of {} bytes", bytes), .file = name_});
     }
@@ -200,10 +202,10 @@ Window::~Window() {
 
 bool Window::cut() const { return mapping_cut(guard_); }
 
-Window Window::own(std::vector<std::byte> buffer) {
+Window Window::own(std::unique_ptr<std::byte[]> buffer, uint64_t bytes) {
   Window window;
   window.buffer_ = std::move(buffer);
-  window.bytes_ = window.buffer_;
+  window.bytes_ = {window.buffer_.get(), bytes};
   return window;
 }
 

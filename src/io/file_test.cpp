@@ -139,7 +139,7 @@ TEST(File, NoDescriptorLeftIsSaid) {
 
 TEST(File, FailedMappingFallsBackToReading) {
   const Scratch scratch;
-  const std::string text(100'000, 'm');
+  const std::string text(2'000'000, 'm');
   const auto file = open_file(scratch.write("f", text));
   const Fault fault(Call::mmap, 1, ENOMEM);
   EXPECT_EQ(as_text(file->window(0, text.size()).bytes()), text);
@@ -148,10 +148,10 @@ TEST(File, FailedMappingFallsBackToReading) {
 
 TEST(File, CutUnderAMappingGivesZerosAndAMark) {
   const Scratch scratch;
-  const std::string path = scratch.write("f", std::string(1 << 20, 'x'));
+  const std::string path = scratch.write("f", std::string(3 << 20, 'x'));
   const auto file = open_file(path);
-  const Window whole = file->window(0, 1 << 20);
-  const Window part = file->window(4096, 100'000);
+  const Window whole = file->window(0, 3 << 20);
+  const Window part = file->window(4096, 2'000'000);
   ASSERT_EQ(::truncate(path.c_str(), 8192), 0);
   EXPECT_EQ(whole.bytes()[8191], std::byte{'x'});
   EXPECT_FALSE(whole.cut());
@@ -161,7 +161,7 @@ TEST(File, CutUnderAMappingGivesZerosAndAMark) {
   EXPECT_FALSE(part.cut());  // each window has its own mark
   EXPECT_EQ(part.bytes().back(), std::byte{0});
   EXPECT_TRUE(part.cut());
-  EXPECT_CODE(file->window(0, 1 << 20), input_changed);
+  EXPECT_CODE(file->window(0, 3 << 20), input_changed);
   EXPECT_CODE(file->check_unchanged(), input_changed);
   std::vector<std::byte> buffer(10'000);
   EXPECT_CODE(file->read_at(0, buffer), input_changed);
@@ -169,31 +169,31 @@ TEST(File, CutUnderAMappingGivesZerosAndAMark) {
 
 TEST(File, BusErrorElsewhereStillEndsTheProcess) {
   const Scratch scratch;
-  const std::string path = scratch.write("f", std::string(100'000, 'x'));
-  const Window guarded = open_file(path)->window(0, 100'000);
+  const std::string path = scratch.write("f", std::string(2'000'000, 'x'));
+  const Window guarded = open_file(path)->window(0, 2'000'000);
   const int fd = ::open(path.c_str(), O_RDONLY);
-  auto* own = static_cast<volatile char*>(::mmap(nullptr, 100'000, PROT_READ, MAP_SHARED, fd, 0));
+  auto* own = static_cast<volatile char*>(::mmap(nullptr, 2'000'000, PROT_READ, MAP_SHARED, fd, 0));
   const pid_t child = ::fork();
   if (child == 0) {
     ::signal(SIGALRM, SIG_DFL);
     ::alarm(10);
     ::close(STDERR_FILENO);  // a sanitizer would report the very fault that is wanted
-    if (::truncate(path.c_str(), 0) == 0) (void)own[50'000];
+    if (::truncate(path.c_str(), 0) == 0) (void)own[1'000'000];
     ::_exit(0);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_FALSE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   EXPECT_FALSE(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
-  ::munmap(const_cast<char*>(own), 100'000);
+  ::munmap(const_cast<char*>(own), 2'000'000);
   ::close(fd);
 }
 
 TEST(File, ManyWindowsAtOnceStayReadable) {
   const Scratch scratch;
-  const auto file = open_file(scratch.write("f", std::string(70'000, 'w')));
+  const auto file = open_file(scratch.write("f", std::string(1 << 20, 'w')));
   std::vector<Window> windows;  // more than can be guarded: the rest are buffers
-  for (int i = 0; i < 1100; ++i) windows.push_back(file->window(0, 70'000));
+  for (int i = 0; i < 1100; ++i) windows.push_back(file->window(0, 1 << 20));
   for (const Window& window : windows) {
     EXPECT_TRUE(window.guarded());
     EXPECT_EQ(window.bytes().back(), std::byte{'w'});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,8 +36,9 @@ class MemoryFile : public File {
 
   Window window(uint64_t offset, uint64_t bytes) const override {
     require(offset, bytes);
-    const auto first = bytes_.begin() + static_cast<ptrdiff_t>(offset);
-    return Window::own({first, first + static_cast<ptrdiff_t>(bytes)});
+    auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    read_at(offset, {buffer.get(), bytes});
+    return Window::own(std::move(buffer), bytes);
   }
 
   Fingerprint fingerprint() const override { return {.size = bytes_.size()}; }

@@ -13,10 +13,17 @@ namespace recast {
 Value::Value(Shape shape, const Codec& codec)
     : shape_(std::move(shape)), codec_(&codec), elements_(element_count(shape_).value()) {}
 
+int64_t Value::piece_elements(int64_t unit) const {
+  const int64_t held =
+      static_cast<int64_t>(copy_piece_bytes / codec().block_bytes) * codec().block_elements;
+  return std::max(held / unit, (good_read() + unit - 1) / unit) * unit + (held < unit ? unit : 0);
+}
+
 Window Value::fetch(int64_t begin, int64_t end, FloatCensus& losses) const {
-  std::vector<std::byte> buffer(codec().bytes(end - begin));
-  read(begin, end, buffer, losses);
-  return Window::own(std::move(buffer));
+  const uint64_t bytes = codec().bytes(end - begin);
+  auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes);
+  read(begin, end, {buffer.get(), bytes}, losses);
+  return Window::own(std::move(buffer), bytes);
 }
 
 namespace {
@@ -267,11 +274,25 @@ class Cast final : public Value {
 
   void read(int64_t begin, int64_t end, std::span<std::byte> destination,
             FloatCensus& losses) const override {
+    std::vector<float> tile(static_cast<size_t>(std::min(tile_, end - begin)));
+    const int64_t piece = input_->piece_elements(tile_);
+    for (int64_t at = begin; at < end; at += piece) {
+      const int64_t until = std::min(end, at + piece);
+      pack(at, until, tile, destination.data() + codec().bytes(at - begin), losses);
+    }
+  }
+  int64_t good_read() const override { return input_->good_read(); }
+  uint64_t scratch_bytes(int64_t n) const override {
+    return static_cast<uint64_t>(tile_) * sizeof(float) +
+           input_->scratch_bytes(std::min(n, input_->piece_elements(tile_)));
+  }
+
+ private:
+  void pack(int64_t begin, int64_t end, std::vector<float>& tile, std::byte* out,
+            FloatCensus& losses) const {
     const Codec& from = input_->codec();
     const Window source = input_->fetch(begin, end, losses);
     const std::byte* in = source.bytes().data();
-    std::byte* out = destination.data();
-    std::vector<float> tile(static_cast<size_t>(std::min(tile_, end - begin)));
     for (int64_t at = begin; at < end; at += tile_) {
       const int64_t n = std::min(tile_, end - at);
       from.decode(in, tile.data(), n);
@@ -287,12 +308,6 @@ class Cast final : public Value {
       out += codec().bytes(n);
     }
   }
-  int64_t good_read() const override { return input_->good_read(); }
-  uint64_t scratch_bytes(int64_t n) const override {
-    return static_cast<uint64_t>(tile_) * sizeof(float) + input_->scratch_bytes(n);
-  }
-
- private:
   // Finite doubles that f32 cannot hold came out infinite: they are an overflow of the target.
   void settle_beyond_float(const std::byte* in, float* values, int64_t n, int64_t first_index,
                            FloatCensus& losses) const {

@@ -52,6 +52,10 @@ class Value {
   // turned visits every row of its input each time. 0: any number does.
   virtual int64_t good_read() const { return 0; }
 
+  // Elements to fetch at once when all are visited in order: a multiple of `unit` of about
+  // copy_piece_bytes, more where good_read() asks for it.
+  int64_t piece_elements(int64_t unit) const;
+
   // Whether a read must begin and end with rows: where the bytes of a block depend on its column.
   virtual bool whole_rows() const { return false; }
 

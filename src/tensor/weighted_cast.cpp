@@ -33,11 +33,27 @@ class WeightedCast final : public Value {
   void read(int64_t begin, int64_t end, std::span<std::byte> destination,
             FloatCensus& losses) const override {
     assert(begin % row_ == 0 && end % row_ == 0);
+    std::vector<float> tile(static_cast<size_t>(std::min(tile_rows_ * row_, end - begin)));
+    const int64_t piece = input_->piece_elements(tile_rows_ * row_);
+    for (int64_t at = begin; at < end; at += piece) {
+      const int64_t until = std::min(end, at + piece);
+      pack(at, until, tile, destination.data() + codec().bytes(at - begin), losses);
+    }
+  }
+  bool whole_rows() const override { return true; }
+  int64_t good_read() const override { return input_->good_read(); }
+  uint64_t scratch_bytes(int64_t n) const override {
+    const int64_t unit = tile_rows_ * row_;
+    return static_cast<uint64_t>(unit) * sizeof(float) +
+           input_->scratch_bytes(std::min(n, input_->piece_elements(unit)));
+  }
+
+ private:
+  void pack(int64_t begin, int64_t end, std::vector<float>& tile, std::byte* out,
+            FloatCensus& losses) const {
     const Codec& from = input_->codec();
     const Window source = input_->fetch(begin, end, losses);
     const std::byte* in = source.bytes().data();
-    std::byte* out = destination.data();
-    std::vector<float> tile(static_cast<size_t>(std::min(tile_rows_ * row_, end - begin)));
     for (int64_t at = begin; at < end;) {
       const int64_t index = at / matrix_;
       const int64_t n = std::min({tile_rows_ * row_, end - at, (index + 1) * matrix_ - at});
@@ -54,13 +70,6 @@ class WeightedCast final : public Value {
       at += n;
     }
   }
-  bool whole_rows() const override { return true; }
-  int64_t good_read() const override { return input_->good_read(); }
-  uint64_t scratch_bytes(int64_t n) const override {
-    return static_cast<uint64_t>(tile_rows_ * row_) * sizeof(float) + input_->scratch_bytes(n);
-  }
-
- private:
   ValuePtr input_;
   ImportanceValues importance_;
   CastOptions options_;

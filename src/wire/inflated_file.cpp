@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -100,9 +101,9 @@ class InflatedFile final : public File {
 
   Window window(uint64_t offset, uint64_t bytes) const override {
     if (bytes > bytes_) fail(codes::truncated, {.where = offset_where(offset), .file = name_});
-    std::vector<std::byte> buffer(bytes);
-    read_at(offset, buffer);
-    return Window::own(std::move(buffer));
+    auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    read_at(offset, {buffer.get(), bytes});
+    return Window::own(std::move(buffer), bytes);
   }
 
  private:
