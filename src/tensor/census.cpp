@@ -31,6 +31,27 @@ HWY_BEFORE_NAMESPACE();
 namespace recast::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// The largest bit pattern of |x|: all that matters where nothing underflows.
+int32_t largest_magnitude(const float* values, int64_t n) {
+  const hn::ScalableTag<float> f;
+  const hn::RebindToSigned<decltype(f)> i32;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(f));
+  const auto magnitude = [&](int64_t at) HWY_ATTR {
+    return hn::And(hn::BitCast(i32, hn::LoadU(f, values + at)), hn::Set(i32, 0x7fffffff));
+  };
+  auto a = hn::Zero(i32), b = a, c = a, d = a;  // four chains: one waits for itself
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    a = hn::Max(a, magnitude(i));
+    b = hn::Max(b, magnitude(i + lanes));
+    c = hn::Max(c, magnitude(i + 2 * lanes));
+    d = hn::Max(d, magnitude(i + 3 * lanes));
+  }
+  int32_t top = hn::GetLane(hn::MaxOfLanes(i32, hn::Max(hn::Max(a, b), hn::Max(c, d))));
+  for (; i < n; ++i) top = std::max(top, std::bit_cast<int32_t>(values[i]) & 0x7fffffff);
+  return top;
+}
+
 // Adds how many of n values underflow; returns whether any reaches the overflow limit. n < 2^31.
 bool scan_losses(const float* values, int64_t n, LossLimits limits, uint64_t& underflow) {
   const hn::ScalableTag<float> f;
@@ -40,6 +61,7 @@ bool scan_losses(const float* values, int64_t n, LossLimits limits, uint64_t& un
   const auto above = hn::Set(i32, limits.underflow + 1);
   auto largest = hn::Zero(i32);
   auto minus_count = hn::Zero(i32);
+  if (limits.underflow == 0) return largest_magnitude(values, n) >= limits.overflow;
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const auto magnitude = hn::And(hn::BitCast(i32, hn::LoadU(f, values + i)), magnitude_mask);
