@@ -1,5 +1,6 @@
-// scalar::fit_signed_by_sweeps for many sub-blocks. Most of them keep their first codes: those are
-// told apart without a division, and only the others, put side by side, are swept.
+// scalar::fit_signed_by_sweeps for many sub-blocks. Many keep their first codes: those are told apart
+// without a division. The others are put side by side and swept, and after each sweep again those
+// that it changed: what a sweep leaves as it is, the next one does too.
 #if defined(RECAST_CODEC_SWEEPS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RECAST_CODEC_SWEEPS_INL_H
 #undef RECAST_CODEC_SWEEPS_INL_H
@@ -16,17 +17,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace recast::codec::HWY_NAMESPACE {
 
+HWY_INLINE VecF scale_of(SweepSums sums) {
+  return hn::IfThenElseZero(hn::Gt(sums.l2, hn::Zero(LaneF())), hn::Div(sums.lx, sums.l2));
+}
+
 // One vector of sub-blocks: sums over their codes. A lane below 1e-15 is `small`, its scale is 0.
 struct Sweep {
   VecF largest;
   MaskF small;
   SweepSums sums;
 
-  HWY_INLINE VecF scale() const {
-    const VecF quotient = hn::Div(sums.lx, sums.l2);
-    const VecF found = hn::IfThenElseZero(hn::Gt(sums.l2, hn::Zero(LaneF())), quotient);
-    return hn::IfThenZeroElse(small, found);
-  }
+  HWY_INLINE VecF scale() const { return hn::IfThenZeroElse(small, scale_of(sums)); }
 };
 
 // Leaves the first codes, without offset, in rows of `width`.
@@ -54,18 +55,19 @@ HWY_INLINE Sweep start_sweep(int half, const float* x, int32_t* codes) {
 // Lanes in which a sweep may change a code. In the others each quotient x * l2 / lx lies, by more
 // than its rounding, nearer to the present code than to any other; where numbers are so large or
 // small that this cannot be told, the lane counts as open.
-template <int n>
-HWY_INLINE MaskF open_lanes(int half, const float* x, const int32_t* codes, const Sweep& sweep) {
+template <int n, int stride = width>
+HWY_INLINE MaskF open_lanes(int half, const float* x, const int32_t* codes, VecF largest,
+                             SweepSums sums) {
   const LaneF f;
   const VecF low = set(static_cast<float>(-half)), high = set(static_cast<float>(half - 1));
   const VecF zero = hn::Zero(f);
-  MaskF open = hn::Not(hn::Le(hn::Abs(sweep.largest), set(1e9f)));
+  MaskF open = hn::Not(hn::Le(hn::Abs(largest), set(1e9f)));
   for (int i = 0; i < n; ++i) {
-    const VecF value = load(x + i * width);
+    const VecF value = load(x + i * stride);
     const VecF weight = hn::Mul(value, value);
-    const VecF l = hn::ConvertTo(f, hn::LoadU(LaneI(), codes + i * width));
-    const VecF lx = hn::Sub(sweep.sums.lx, hn::Mul(hn::Mul(weight, value), l));
-    const VecF l2 = hn::Sub(sweep.sums.l2, hn::Mul(hn::Mul(weight, l), l));
+    const VecF l = hn::ConvertTo(f, hn::LoadU(LaneI(), codes + i * stride));
+    const VecF lx = hn::Sub(sums.lx, hn::Mul(hn::Mul(weight, value), l));
+    const VecF l2 = hn::Sub(sums.l2, hn::Mul(hn::Mul(weight, l), l));
     const VecF wanted = hn::Min(hn::Max(hn::Mul(value, l2), hn::Mul(low, lx)), hn::Mul(high, lx));
     const VecF distance = hn::Abs(hn::Sub(wanted, hn::Mul(l, lx)));
     const MaskF near = hn::And(hn::Le(distance, hn::Mul(set(0.4999f), lx)),
@@ -75,57 +77,128 @@ HWY_INLINE MaskF open_lanes(int half, const float* x, const int32_t* codes, cons
   return open;
 }
 
-// Vectors that are swept at once, since each waits long for its divisions.
-inline constexpr int sets = lanes < 16 ? 32 / lanes : 4, swept = sets * lanes;
-
-// Scales of `swept` sub-blocks, each 16 of them side by side.
+// Sub-blocks that are still swept, one a lane, side by side in rows of `stride`.
 template <int n>
-HWY_INLINE void sweep_codes(int half, const float* x, float* scales) {
-  const LaneF f;
-  alignas(64) int32_t codes[swept * n];
-  Sweep sweeps[sets];
-  const auto at = [](int k) { return k * lanes / width * width * n + k * lanes % width; };
-  for (int k = 0; k < sets; ++k) sweeps[k] = start_sweep<n>(half, x + at(k), codes + at(k));
-  for (int sweep = 0; sweep < 5; ++sweep) {
-    MaskF changed = hn::Lt(hn::Zero(f), hn::Zero(f));
-    for (int i = 0; i < n; ++i)
-      for (int k = 0; k < sets; ++k) {
-        const int place = at(k) + i * width;
-        const VecF value = load(x + place);
-        changed = hn::Or(changed, change_code<false>(-half, half - 1, value,
-                                                     hn::Mul(value, value), codes + place,
-                                                     sweeps[k].sums));
-      }
-    if (hn::AllFalse(f, changed)) break;
+struct SweepPool {
+  static constexpr int capacity = 256, stride = capacity + 4 * lanes;
+  alignas(64) float x[n * stride];
+  alignas(64) int32_t codes[n * stride];
+  alignas(64) float largest[stride], lx[stride], l2[stride];
+  alignas(64) int32_t ids[stride];  // which ones they are
+  int count = 0;
+
+  // Adds the lanes of `chosen`; rows of `from_stride`. What is written behind them counts for nothing.
+  HWY_INLINE void add(MaskF chosen, const float* from_x, const int32_t* from_codes, int from_stride,
+                      VecF from_largest, SweepSums sums, VecI from_ids) {
+    const LaneI i32;
+    // Not hn::Compress, which copies a table each time where there is no instruction for it.
+    alignas(64) int32_t lane_of[lanes] = {};
+    int chosen_count = 0;
+    for (uint32_t bits = bits_of(chosen); bits; bits &= bits - 1)
+      lane_of[chosen_count++] = std::countr_zero(bits);
+    const auto order = hn::SetTableIndices(LaneF(), lane_of);
+    const auto integer_order = hn::SetTableIndices(i32, lane_of);
+    for (int i = 0; i < n; ++i) {
+      store(hn::TableLookupLanes(load(from_x + i * from_stride), order), x + i * stride + count);
+      hn::StoreU(hn::TableLookupLanes(hn::LoadU(i32, from_codes + i * from_stride), integer_order),
+                 i32, codes + i * stride + count);
+    }
+    store(hn::TableLookupLanes(from_largest, order), largest + count);
+    store(hn::TableLookupLanes(sums.lx, order), lx + count);
+    store(hn::TableLookupLanes(sums.l2, order), l2 + count);
+    hn::StoreU(hn::TableLookupLanes(from_ids, integer_order), i32, ids + count);
+    count += chosen_count;
   }
-  for (int k = 0; k < sets; ++k) store(sweeps[k].scale(), scales + k * lanes);
+
+  // Zeros behind the last one, so that whole vectors can be computed on.
+  HWY_INLINE void pad() {
+    const VecF zero = hn::Zero(LaneF());
+    for (int at = count; at < count + 4 * lanes; at += lanes) {
+      for (int i = 0; i < n; ++i) {
+        store(zero, x + i * stride + at);
+        hn::StoreU(hn::Zero(LaneI()), LaneI(), codes + i * stride + at);
+      }
+      store(zero, largest + at);
+      store(zero, lx + at);
+      store(zero, l2 + at);
+      hn::StoreU(hn::Zero(LaneI()), LaneI(), ids + at);
+    }
+  }
+};
+
+// One sweep over `sets` vectors from `at` on, at once since each waits long for its divisions. Their
+// scales are written; the lanes that may change again move to the front of the pool.
+template <int n, int sets>
+HWY_INLINE void sweep_vectors(int half, int at, int total, SweepPool<n>& pool, float* scales) {
+  const LaneF f;
+  SweepSums sums[sets];
+  MaskF changed[sets];
+  for (int k = 0; k < sets; ++k) {
+    sums[k] = {load(pool.lx + at + k * lanes), load(pool.l2 + at + k * lanes)};
+    changed[k] = hn::Lt(hn::Zero(f), hn::Zero(f));
+  }
+  for (int i = 0; i < n; ++i)
+    for (int k = 0; k < sets; ++k) {
+      const int place = i * SweepPool<n>::stride + at + k * lanes;
+      const VecF value = load(pool.x + place);
+      changed[k] = hn::Or(changed[k],
+                          change_code<false>(-half, half - 1, value, hn::Mul(value, value),
+                                             pool.codes + place, sums[k]));
+    }
+  for (int k = 0; k < sets; ++k) {
+    const int first = at + k * lanes, here = std::min(lanes, total - first);
+    if (here <= 0) break;
+    alignas(64) float found[lanes];
+    store(scale_of(sums[k]), found);
+    for (int lane = 0; lane < here; ++lane) scales[pool.ids[first + lane]] = found[lane];
+    const VecF largest = load(pool.largest + first);
+    const MaskF open = open_lanes<n, SweepPool<n>::stride>(half, pool.x + first, pool.codes + first,
+                                                           largest, sums[k]);
+    const MaskF stays = hn::And(hn::And(changed[k], open),
+                                hn::FirstN(f, static_cast<size_t>(here)));
+    if (hn::AllFalse(f, stays)) continue;
+    pool.add(stays, pool.x + first, pool.codes + first, SweepPool<n>::stride, largest, sums[k],
+             hn::LoadU(LaneI(), pool.ids + first));
+  }
+}
+
+template <int n>
+HWY_INLINE void sweep_pool(int half, SweepPool<n>& pool, float* scales) {
+  for (int sweep = 0; sweep < 5 && pool.count > 0; ++sweep) {
+    pool.pad();
+    const int total = pool.count;
+    pool.count = 0;
+    for (int at = 0; at < total;) {
+      if (total - at > 2 * lanes) {
+        sweep_vectors<n, 4>(half, at, total, pool, scales);
+        at += 4 * lanes;
+      } else {
+        sweep_vectors<n, 2>(half, at, total, pool, scales);
+        at += 2 * lanes;
+      }
+    }
+  }
 }
 
 // Scales of `count` sub-blocks of n contiguous values; count is a multiple of 16 and at most 256.
 template <int n>
 HWY_INLINE void scales_by_sweeps(int half, const float* x, int count, float* scales) {
-  alignas(64) float values[swept * n];
+  alignas(64) float values[width * n];
   alignas(64) int32_t codes[width * n];
-  int open[256], opened = 0;
+  SweepPool<n> pool;
   for (int first = 0; first < count; first += width) {
     side_by_side(x + first * n, n, n, values);
     for (int at = 0; at < width; at += lanes) {
       const Sweep sweep = start_sweep<n>(half, values + at, codes + at);
       store(sweep.scale(), scales + first + at);
-      uint32_t bits = bits_of(open_lanes<n>(half, values + at, codes + at, sweep));
-      for (; bits; bits &= bits - 1) open[opened++] = first + at + std::countr_zero(bits);
+      const MaskF open = hn::AndNot(sweep.small, open_lanes<n>(half, values + at, codes + at,
+                                                               sweep.largest, sweep.sums));
+      if (hn::AllFalse(LaneF(), open)) continue;
+      pool.add(open, values + at, codes + at, width, sweep.largest, sweep.sums,
+               hn::Iota(LaneI(), first + at));
     }
   }
-  alignas(64) float run[swept * n] = {};  // behind the last one lie others, or zeros
-  for (int first = 0; first < opened; first += swept) {
-    const int here = std::min(swept, opened - first);
-    for (int k = 0; k < here; ++k) std::copy_n(x + open[first + k] * n, n, run + k * n);
-    for (int k = 0; k < swept; k += width)
-      side_by_side(run + k * n, n, n, values + k * n);
-    alignas(64) float found[swept];
-    sweep_codes<n>(half, values, found);
-    for (int k = 0; k < here; ++k) scales[open[first + k]] = found[k];
-  }
+  sweep_pool<n>(half, pool, scales);
 }
 
 }  // namespace recast::codec::HWY_NAMESPACE
