@@ -34,11 +34,19 @@ struct BlockQ3_K {
 static_assert(sizeof(BlockQ3_K) == 110);
 
 inline void set_scale_codes(const uint8_t* codes, BlockQ3_K& block) {
-  std::memset(block.scales, 0, sizeof block.scales);
-  for (int j = 0; j < 16; ++j) {
-    block.scales[j % 8] |= static_cast<uint8_t>((codes[j] & 15) << (j / 8 * 4));
-    block.scales[8 + j % 4] |= static_cast<uint8_t>(codes[j] >> 4 << (j / 4 * 2));
+  uint64_t first, second;  // 8 codes each, whatever the order of bytes
+  std::memcpy(&first, codes, 8);
+  std::memcpy(&second, codes + 8, 8);
+  constexpr uint64_t nibbles = 0x0f0f0f0f0f0f0f0f;
+  const uint64_t lower = (first & nibbles) | (second & nibbles) << 4;
+  uint32_t upper = 0;
+  for (int k = 0; k < 4; ++k) {
+    uint32_t four;
+    std::memcpy(&four, codes + 4 * k, 4);
+    upper |= (four >> 4 & 0x03030303) << 2 * k;
   }
+  std::memcpy(block.scales, &lower, 8);
+  std::memcpy(block.scales + 8, &upper, 4);
 }
 
 inline int scale_code(const BlockQ3_K& block, int j) {
@@ -118,13 +126,18 @@ void encode_q3_k(const float* x, const float* importance, std::byte* out, int64_
     scalar::encode_q3_k(x, out, n);
 }
 #else
-// Codes and block from the stored scales. search_codes as in round_signed_block.
+// Codes and block from the codes of the scales. search_codes as in round_signed_block.
 template <class SearchCodes>
-HWY_INLINE void finish_q3_k(const float* x, BlockQ3_K& block, std::byte* out,
-                            const SearchCodes& search_codes) {
-  const float d = f32_from_f16(block.d);
-  float scales[16];
-  for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(scale_code(block, j) - 32);
+HWY_INLINE void finish_q3_k(const float* x, const uint8_t* scale_codes, BlockQ3_K& block,
+                            std::byte* out, const SearchCodes& search_codes) {
+  set_scale_codes(scale_codes, block);
+  const VecF d = set(f32_from_f16(block.d));
+  alignas(64) float scales[16];
+  for (int j = 0; j < 16; j += lanes) {
+    const hn::Rebind<uint8_t, LaneF> u8;
+    const VecI code = hn::PromoteTo(LaneI(), hn::LoadU(u8, scale_codes + j));
+    store(hn::Mul(d, hn::ConvertTo(LaneF(), hn::Sub(code, hn::Set(LaneI(), 32)))), scales + j);
+  }
   alignas(64) uint8_t codes[256];
   round_signed_block(x, scales, 4, codes, search_codes);
   set_codes(codes, block);
@@ -137,8 +150,15 @@ HWY_INLINE void encode_q3_k_plain(const float* x, std::byte* out, int64_t blocks
   scales_by_sweeps<16>(4, x, static_cast<int>(blocks) * 16, scales);
   for (int64_t b = 0; b < blocks; ++b, x += 256, out += sizeof(BlockQ3_K)) {
     BlockQ3_K block = {};
-    spread_scales(scales + 16 * b, block);
-    finish_q3_k(x, block, out, [x](int j, uint8_t* codes) {
+    uint8_t scale_codes[16] = {};
+    // The scale of largest magnitude gets code 0, -32 steps; without one the block is all zero.
+    const float largest = first_largest_of_16(scales + 16 * b);
+    if (largest != 0) {
+      const float inverse = -32.0f / largest;
+      signed_codes(inverse, scales + 16 * b, 32, scale_codes);
+      block.d = f16_from_f32(1 / inverse);
+    }
+    finish_q3_k(x, scale_codes, block, out, [x](int j, uint8_t* codes) {
       scalar::fit_signed_by_sweeps(16, 4, x + 16 * j, codes);
     });
   }
@@ -176,10 +196,9 @@ HWY_INLINE void encode_q3_k_group(const float* x, const float* importance, std::
   search_signed_block(32, scales_of, sums_of, steps);
   for (int64_t b = 0; b < blocks; ++b, x += 256, out += sizeof(BlockQ3_K)) {
     BlockQ3_K block = {.d = f16_from_f32(steps.scale[b])};
-    uint8_t codes[16];
-    for (int j = 0; j < 16; ++j) codes[j] = signed_code(steps.inverse[b], scales[16 * b + j], 32);
-    set_scale_codes(codes, block);
-    finish_q3_k(x, block, out, [&](int j, uint8_t* sub_codes) {
+    uint8_t scale_codes[16];
+    signed_codes(steps.inverse[b], scales + 16 * b, 32, scale_codes);
+    finish_q3_k(x, scale_codes, block, out, [&](int j, uint8_t* sub_codes) {
       signed_codes(found[b].inverse[j], x + 16 * j, 4, sub_codes);
     });
   }
