@@ -106,11 +106,15 @@ struct SweepPool {
   HWY_INLINE void add(MaskF chosen, const float* from_x, const int32_t* from_codes, int from_stride,
                       VecF from_largest, SweepSums sums, VecI from_ids) {
     const LaneI i32;
-    // Not hn::Compress, which copies a table each time where there is no instruction for it.
     alignas(64) int32_t lane_of[lanes] = {};
+#if HWY_TARGET <= HWY_AVX3
+    hn::Store(hn::Compress(hn::Iota(i32, 0), hn::RebindMask(i32, chosen)), i32, lane_of);
+    const int chosen_count = std::popcount(bits_of(chosen));
+#else  // hn::Compress copies a table each time where there is no instruction for it
     int chosen_count = 0;
     for (uint32_t bits = bits_of(chosen); bits; bits &= bits - 1)
       lane_of[chosen_count++] = std::countr_zero(bits);
+#endif
     const auto order = hn::SetTableIndices(LaneF(), lane_of);
     const auto integer_order = hn::SetTableIndices(i32, lane_of);
     for (int i = 0; i < n; ++i) {
