@@ -85,27 +85,39 @@ HWY_INLINE float largest_magnitude(const float* x, int n) {
   return hn::GetLane(hn::MaxOfLanes(LaneF(), largest));
 }
 
-// 4 x 4 floats: rows `from` apart become columns.
-HWY_INLINE void transpose_4(const float* in, int64_t from, float* out, int64_t to) {
-  const hn::Full128<float> f;
-  const hn::Full128<double> d;
-  const auto a = hn::LoadU(f, in), b = hn::LoadU(f, in + from);
-  const auto c = hn::LoadU(f, in + 2 * from), e = hn::LoadU(f, in + 3 * from);
-  const auto ab = hn::BitCast(d, hn::InterleaveLower(f, a, b));
-  const auto ce = hn::BitCast(d, hn::InterleaveLower(f, c, e));
-  const auto ab2 = hn::BitCast(d, hn::InterleaveUpper(f, a, b));
-  const auto ce2 = hn::BitCast(d, hn::InterleaveUpper(f, c, e));
-  hn::StoreU(hn::BitCast(f, hn::InterleaveLower(d, ab, ce)), f, out);
-  hn::StoreU(hn::BitCast(f, hn::InterleaveUpper(d, ab, ce)), f, out + to);
-  hn::StoreU(hn::BitCast(f, hn::InterleaveLower(d, ab2, ce2)), f, out + 2 * to);
-  hn::StoreU(hn::BitCast(f, hn::InterleaveUpper(d, ab2, ce2)), f, out + 3 * to);
+// 4 contiguous floats for each 128 bits of a vector, taken `distance` apart.
+template <class D>
+HWY_INLINE hn::Vec<D> load_fours(D d, const float* from, int64_t distance) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    return hn::LoadU(d, from);
+  } else {
+    const hn::Half<D> half;
+    return hn::Combine(d, load_fours(half, from + hn::MaxLanes(half) / 4 * distance, distance),
+                       load_fours(half, from, distance));
+  }
 }
 
 // Puts 16 sub-blocks of n values, `distance` apart, side by side. n is a multiple of 4.
 HWY_INLINE void side_by_side(const float* x, int n, int64_t distance, float* out) {
-  for (int s = 0; s < width; s += 4)
-    for (int i = 0; i < n; i += 4)
-      transpose_4(x + s * distance + i, distance, out + i * width + s, width);
+  const LaneF f;
+  const hn::Repartition<double, LaneF> d;
+  const auto pairs = [d](VecF v) HWY_ATTR { return hn::BitCast(d, v); };
+  const auto put = [f](hn::Vec<decltype(d)> v, float* to) HWY_ATTR { store(hn::BitCast(f, v), to); };
+  for (int s = 0; s < width; s += lanes)
+    for (int i = 0; i < n; i += 4) {  // 4 x 4 values in each 128 bits: rows become columns
+      const float* from = x + s * distance + i;
+      const VecF a = load_fours(f, from, 4 * distance);
+      const VecF b = load_fours(f, from + distance, 4 * distance);
+      const VecF c = load_fours(f, from + 2 * distance, 4 * distance);
+      const VecF e = load_fours(f, from + 3 * distance, 4 * distance);
+      const auto ab = pairs(hn::InterleaveLower(f, a, b)), ab2 = pairs(hn::InterleaveUpper(f, a, b));
+      const auto ce = pairs(hn::InterleaveLower(f, c, e)), ce2 = pairs(hn::InterleaveUpper(f, c, e));
+      float* const to = out + i * width + s;
+      put(hn::InterleaveLower(d, ab, ce), to);
+      put(hn::InterleaveUpper(d, ab, ce), to + width);
+      put(hn::InterleaveLower(d, ab2, ce2), to + 2 * width);
+      put(hn::InterleaveUpper(d, ab2, ce2), to + 3 * width);
+    }
 }
 
 // Sums of squares of up to 16 runs of n values, `distance` apart, each in order from 0.
