@@ -155,7 +155,7 @@ HWY_INLINE void encode_q3_k_plain(const float* x, std::byte* out, int64_t blocks
     const float largest = first_largest_of_16(scales + 16 * b);
     if (largest != 0) {
       const float inverse = -32.0f / largest;
-      signed_codes(inverse, scales + 16 * b, 32, scale_codes);
+      spread_codes(inverse, scales + 16 * b, 32, scale_codes);
       block.d = f16_from_f32(1 / inverse);
     }
     finish_q3_k(x, scale_codes, block, out, [x](int j, uint8_t* codes) {

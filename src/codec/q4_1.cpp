@@ -133,17 +133,15 @@ void decode_q4_1(const std::byte* source, float* destination, int64_t n) {
 
 void encode_q4_1(const float* source, std::byte* destination, int64_t n) {
   for (int64_t b = 0; b < n / 32; ++b, source += 32) {
-    const float low = *std::min_element(source, source + 32);  // the first of equal ones
-    const float high = *std::max_element(source, source + 32);
+    const auto [low, high] = extremes_32(source);
     const float d = (high - low) / 15.0f;
-    const float inverse = d != 0 ? 1.0f / d : 0.0f;
-    const bool usable = std::isfinite(d) && std::isfinite(inverse);
-    BlockQ4_1 block = {.d = f16_from_f32(d), .m = f16_from_f32(low)};
-    for (int i = 0; usable && i < 32; ++i) {
-      const int code = std::min(15, static_cast<int>((source[i] - low) * inverse + 0.5f));
-      block.qs[i % 16] |= static_cast<uint8_t>((code & 15) << (i / 16 * 4));
-    }
-    std::memcpy(destination + b * static_cast<int64_t>(sizeof block), &block, sizeof block);
+    const float inverse = std::isfinite(d) && d != 0 ? 1.0f / d : d;
+    uint8_t codes[32];
+    truncated_codes(source, low, inverse, 0.5f, 15, codes);
+    const uint16_t scales[2] = {f16_from_f32(d), f16_from_f32(low)};
+    std::byte* const block = destination + b * static_cast<int64_t>(sizeof(BlockQ4_1));
+    std::memcpy(block, scales, sizeof scales);
+    set_nibbles(codes, reinterpret_cast<uint8_t*>(block + offsetof(BlockQ4_1, qs)));
   }
 }
 

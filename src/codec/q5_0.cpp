@@ -132,18 +132,11 @@ void decode_q5_0(const std::byte* source, float* destination, int64_t n) {
 
 void encode_q5_0(const float* source, std::byte* destination, int64_t n) {
   for (int64_t b = 0; b < n / 32; ++b, source += 32) {
-    float largest = 0;
-    for (int i = 0; i < 32; ++i)
-      if (std::fabs(source[i]) > std::fabs(largest)) largest = source[i];
-    const float d = largest / -16.0f;
-    const float inverse = d != 0 ? 1.0f / d : 0.0f;
-    const bool usable = std::isfinite(inverse);
+    const float d = first_largest(32, source) / -16.0f;
+    uint8_t codes[32];
+    truncated_codes(source, 0, d != 0 ? 1.0f / d : 0.0f, 16.5f, 31, codes);
     BlockQ5_0 block = {.d = f16_from_f32(d)};
-    for (int i = 0; usable && i < 32; ++i) {
-      const int code = std::min(31, static_cast<int>(source[i] * inverse + 16.5f));
-      block.qs[i % 16] |= static_cast<uint8_t>((code & 15) << (i / 16 * 4));
-      block.qh[i / 8] |= static_cast<uint8_t>((code >> 4) << (i % 8));
-    }
+    set_codes(codes, block);
     std::memcpy(destination + b * static_cast<int64_t>(sizeof block), &block, sizeof block);
   }
 }

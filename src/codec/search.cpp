@@ -6,14 +6,6 @@ namespace recast::codec::scalar {
 
 namespace {
 
-// The first value of largest magnitude; 0 when all are 0.
-float first_largest(int n, const float* x) {
-  float largest = 0;
-  for (int i = 0; i < n; ++i)
-    if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
-  return largest;
-}
-
 float affine_error(const AffineSearch& search, const float* x, const float* w, const int* codes,
                    float scale, float min) {
   float sum = 0;
@@ -124,20 +116,32 @@ float fit_signed(int n, int half, const float* x, const float* w, uint8_t* codes
   std::fill_n(codes, n, uint8_t{0});
   const float largest = first_largest(n, x);
   if (std::fabs(largest) < 1e-15f) return 0;
-  int tried[32];
-  Sums sums = round_signed(n, half, x, w, -static_cast<float>(half) / largest, tried);
-  keep(n, tried, codes, half);
-  float scale = sums.l2 != 0 ? sums.lx / sums.l2 : 0.0f;
-  float best = scale * sums.lx;
-  for (int t = -9; t <= 9; ++t) {
-    if (t == 0) continue;
-    const float inverse = -(static_cast<float>(half) + 0.1f * static_cast<float>(t)) / largest;
-    sums = round_signed(n, half, x, w, inverse, tried);
-    if (!(sums.l2 > 0 && sums.lx * sums.lx > best * sums.l2)) continue;
-    keep(n, tried, codes, half);
-    scale = sums.lx / sums.l2;
-    best = scale * sums.lx;
+  // The sums of all tries at once: compilers make vectors of them, and none waits for another.
+  constexpr int tries = 19, padded = 20;
+  float inverse[padded], lx[padded] = {}, l2[padded] = {};
+  for (int t = 0; t < padded; ++t) {
+    const int tenths = t == 0 || t == tries ? 0 : t <= 9 ? t - 10 : t - 9;  // 0, -9 ... -1, 1 ... 9
+    inverse[t] = -(static_cast<float>(half) + 0.1f * static_cast<float>(tenths)) / largest;
   }
+  for (int i = 0; i < n; ++i) {
+    const float wx = w[i] * x[i];
+    for (int t = 0; t < padded; ++t) {
+      const float l = static_cast<float>(clamped(rounded(inverse[t] * x[i]), -half, half - 1));
+      lx[t] += wx * l;
+      l2[t] += w[i] * l * l;
+    }
+  }
+  int kept = 0;
+  float scale = l2[0] != 0 ? lx[0] / l2[0] : 0.0f;
+  float best = scale * lx[0];
+  for (int t = 1; t < tries; ++t) {
+    if (!(l2[t] > 0 && lx[t] * lx[t] > best * l2[t])) continue;
+    kept = t;
+    scale = lx[t] / l2[t];
+    best = scale * lx[t];
+  }
+  for (int i = 0; i < n; ++i)
+    codes[i] = static_cast<uint8_t>(clamped(rounded(inverse[kept] * x[i]), -half, half - 1) + half);
   return scale;
 }
 

@@ -18,6 +18,19 @@ inline int rounded(float v) {
 
 inline int clamped(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
+// The first value of largest magnitude; 0 when all are 0. NaN are passed over. n is a multiple of 8.
+inline float first_largest(int n, const float* x) {
+  float chains[8] = {};  // that do not wait for each other
+  for (int i = 0; i < n; i += 8)
+    for (int k = 0; k < 8; ++k)
+      chains[k] = std::fabs(x[i + k]) > chains[k] ? std::fabs(x[i + k]) : chains[k];
+  float most = 0;
+  for (const float chain : chains) most = chain > most ? chain : most;
+  for (int i = 0; most > 0 && i < n; ++i)
+    if (std::fabs(x[i]) == most) return x[i];
+  return 0;
+}
+
 // Sum of squares in order, from 0.
 inline float sum_of_squares(const float* x, int64_t n) {
   float sum = 0;

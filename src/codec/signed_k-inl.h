@@ -31,17 +31,21 @@ HWY_INLINE void search_signed_block(int half, const float* x, const float* w, Si
   }
 }
 
-// The codes of the search, of 16 values.
-HWY_INLINE void signed_codes(float inverse, const float* x, int half, uint8_t* codes) {
-  if (inverse == 0) {
-    std::memset(codes, 0, 16);
-    return;
-  }
+// Codes clamp(rounded(inverse * x)) + half of 16 values.
+HWY_INLINE void spread_codes(float inverse, const float* x, int half, uint8_t* codes) {
   const hn::Rebind<uint8_t, LaneF> u8;
   for (int i = 0; i < 16; i += lanes) {
     const VecI code = clamped(rounded(hn::Mul(set(inverse), load(x + i))), -half, half - 1);
     hn::StoreU(hn::DemoteTo(u8, hn::Add(code, hn::Set(LaneI(), half))), u8, codes + i);
   }
+}
+
+// The codes of a search, of 16 values; 0 where it found nothing.
+HWY_INLINE void signed_codes(float inverse, const float* x, int half, uint8_t* codes) {
+  if (inverse == 0)
+    std::memset(codes, 0, 16);
+  else
+    spread_codes(inverse, x, half, codes);
 }
 
 // The first of the largest magnitude among 16; 0 when all are 0. A NaN counts for nothing.

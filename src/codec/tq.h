@@ -12,10 +12,12 @@ namespace recast::codec::scalar {
 inline float ternary_codes(const float* x, uint8_t* codes) {
   float d = 0;
   for (int i = 0; i < 256; ++i) d = std::max(d, std::fabs(x[i]));
-  const float inverse = d != 0 ? 1 / d : 0.0f;
-  // Halves go away from zero.
-  for (int i = 0; i < 256; ++i)
-    codes[i] = static_cast<uint8_t>(std::lround(x[i] * inverse) + 1);
+  float inverse = d != 0 ? 1 / d : 0.0f;
+  if (!std::isfinite(inverse)) inverse = 0;  // the reference rounds infinity and NaN to 0
+  for (int i = 0; i < 256; ++i) {
+    const float v = x[i] * inverse;  // halves go away from zero
+    codes[i] = static_cast<uint8_t>(1 + (v >= 0.5f) - (v <= -0.5f));
+  }
   return d;
 }
 

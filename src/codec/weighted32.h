@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,41 @@ namespace recast::codec::scalar {
 
 inline constexpr AffineSearch weighted_search_32(int top) {
   return {32, top, -0.9f, 0.05f, 36, false};
+}
+
+// Least and largest of 32 values, the first of equal ones; NaN where the first value is one, others
+// are passed over.
+struct Extremes {
+  float low, high;
+};
+inline Extremes extremes_32(const float* x) {
+  float low[4], high[4];  // chains that do not wait for each other
+  std::fill_n(low, 4, x[0]);
+  std::fill_n(high, 4, x[0]);
+  for (int i = 0; i < 32; i += 4)
+    for (int k = 0; k < 4; ++k) {
+      low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
+      high[k] = high[k] < x[i + k] ? x[i + k] : high[k];
+    }
+  Extremes found = {*std::min_element(low, low + 4), *std::max_element(high, high + 4)};
+  const auto first_zero = [x] { return *std::find(x, x + 32, 0.0f); };  // of either sign
+  if (found.low == 0) found.low = first_zero();
+  if (found.high == 0) found.high = first_zero();
+  return found;
+}
+
+// Codes min(top, trunc((x - low) * inverse + add)) of 32 values; all 0 where inverse is not finite.
+inline void truncated_codes(const float* x, float low, float inverse, float add, int top,
+                            uint8_t* codes) {
+  if (!std::isfinite(inverse)) {
+    std::memset(codes, 0, 32);
+    return;
+  }
+  const float most = static_cast<float>(top);
+  for (int i = 0; i < 32; ++i) {
+    const float v = (x[i] - low) * inverse + add;
+    codes[i] = static_cast<uint8_t>(static_cast<int>(most < v ? most : v));
+  }
 }
 
 // Calls fit(32 values, their weights) for each block and stores the Block that it returns.
