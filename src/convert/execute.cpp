@@ -8,7 +8,6 @@
 #include <unordered_map>
 
 #include "base/parallel.h"
-#include "convert/step_writer.h"
 #include "tensor/read_watch.h"
 
 namespace recast {
@@ -111,13 +110,14 @@ class Executor {
   void run_step(size_t index) {
     const Step& step = plan_.steps[index];
     const PlanItem& item = plan_.items[step.item];
+    const bool copies = item.value->extent().has_value();
+    const Stage stage = quantizes(item) ? Stage::quantize : Stage::convert;
     Xxh3 hash;
     FloatCensus census;
-    const auto watched = watched_source(step);
-    std::optional<ReadWatch> watch;
-    if (watched) watch.emplace();
-    make_step(step, hash, census);
-    if (watch) result_.source_hashes[step.item] = watch->of(*watched);
+    if (copies)
+      copy_step(step, stage, hash, census);
+    else
+      compute_step(step, stage, hash, census);
     judge(item, census);
     result_.step_hashes[index] = hash.digest();
     {
@@ -127,44 +127,47 @@ class Executor {
     output_.step_done(static_cast<int64_t>(index), result_.step_hashes[index], step.bytes);
   }
 
-  void make_step(const Step& step, Xxh3& hash, FloatCensus& census) {
+  // Bytes that stay as they are.
+  void copy_step(const Step& step, Stage stage, Xxh3& hash, FloatCensus& census) {
     const PlanItem& item = plan_.items[step.item];
     const Codec& codec = item.value->codec();
-    const bool quantized = quantizes(item);
-    const SlabCut cut(*item.value, step.end - step.begin);
-    StepWriter writer(output_, step, cut.most_bytes(step.bytes));
-    for (int64_t at = step.begin; at < step.end;) {
-      const int64_t end = std::min(step.end, at + cut.reaching(writer.missing()));
+    const int64_t piece = item.value->piece_elements(codec.block_elements);
+    for (int64_t at = step.begin; at < step.end; at += piece) {
+      const int64_t end = std::min(step.end, at + piece);
       const auto start = Clock::now();
-      const std::span<std::byte> bytes = writer.room(codec.bytes(end - at));
-      const uint64_t before = counted(census);
-      item.value->read(at, end, bytes, census);
-      // A cast counts what it meets; what was only moved is looked at here.
-      if (codec.census && counted(census) == before) look_at(item, bytes, at, end, census);
-      hash.update(bytes);
-      const auto made = Clock::now();
-      (quantized ? quantize_ns_ : convert_ns_) += nanoseconds(made - start);
-      writer.push(bytes.size());
-      if (end == step.end) writer.finish();
-      save_ns_ += nanoseconds(Clock::now() - made);
-      progress_.advance(quantized ? Stage::quantize : Stage::convert, bytes.size(), item.name);
-      at = end;
+      const Window window = item.value->fetch(at, end, census);
+      // Copied values are looked at too: a NaN in the source is told, not passed on unseen.
+      if (codec.census) codec.census(window.bytes().data(), end - at, at, census);
+      put(step, at, window.bytes(), stage, start, hash);
     }
   }
 
-  // The place of the one source tensor whose sum this step can make on the way: only a step that is
-  // the whole item reads all of it, and no two threads write the sum. Copied bytes have their own.
-  std::optional<Extent> watched_source(const Step& step) const {
+  void compute_step(const Step& step, Stage stage, Xxh3& hash, FloatCensus& census) {
     const PlanItem& item = plan_.items[step.item];
-    if (item.value->extent() || plan_.manifest_file < 0 || step.begin > 0 ||
-        step.end < item.value->elements())
-      return std::nullopt;
+    const Codec& codec = item.value->codec();
+    const int64_t slab = slab_elements(item, step);
+    std::vector<std::byte> buffer(codec.bytes(std::min(slab, step.end - step.begin)));
     const Tensor* source = only_source(item);
-    return source ? source->value->extent() : std::nullopt;
-  }
-
-  static uint64_t counted(const FloatCensus& census) {
-    return census.nan + census.infinite + census.overflow + census.underflow;
+    const auto extent = source ? source->value->extent() : std::nullopt;
+    // Only a step that is the whole item can read all of its source, and no two threads write the sum.
+    const bool watched = extent && plan_.manifest_file >= 0 && step.begin == 0 &&
+                         step.end == item.value->elements();
+    std::optional<ReadWatch> watch;
+    if (watched) watch.emplace();
+    for (int64_t at = step.begin; at < step.end; at += slab) {
+      const int64_t end = std::min(step.end, at + slab);
+      const auto start = Clock::now();
+      const auto bytes = std::span(buffer).first(codec.bytes(end - at));
+      const auto counted = [&] {
+        return census.nan + census.infinite + census.overflow + census.underflow;
+      };
+      const uint64_t before = counted();
+      item.value->read(at, end, bytes, census);
+      // A cast counts what it meets; what was only moved is looked at here.
+      if (codec.census && counted() == before) look_at(item, bytes, at, end, census);
+      put(step, at, bytes, stage, start, hash);
+    }
+    if (watch) result_.source_hashes[step.item] = watch->of(*extent);
   }
 
   // Finite values that a packed type cannot scale count as an overflow of it.
@@ -191,9 +194,35 @@ class Executor {
     return it == sources_.end() ? nullptr : it->second;
   }
 
-  static uint64_t nanoseconds(Clock::duration time) {
+  // Hashes and writes what was made since `start`.
+  void put(const Step& step, int64_t at, std::span<const std::byte> bytes, Stage stage,
+           Clock::time_point start, Xxh3& hash) {
+    const PlanItem& item = plan_.items[step.item];
+    hash.update(bytes);
+    (stage == Stage::quantize ? quantize_ns_ : convert_ns_) += nanoseconds_since(start);
+    const auto written = Clock::now();
+    output_.write_at(step.file, step.offset + item.value->codec().bytes(at - step.begin), bytes);
+    save_ns_ += nanoseconds_since(written);
+    progress_.advance(stage, bytes.size(), item.name);
+  }
+
+  static int64_t slab_elements(const PlanItem& item, const Step& step) {
+    const Codec& codec = item.value->codec();
+    const int64_t slab =
+        std::max(static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements,
+                 item.value->good_read() / codec.block_elements * codec.block_elements);
+    const int64_t row = row_length(item.value->shape());
+    // Whole rows, so that a value which works by rows never sees half of one.
+    if (row > 0 && row <= slab) return slab / row * row;
+    if (row > 0 && row <= step.end - step.begin && !item.value->extent() &&
+        item.value->shape().size() > 1)
+      return row;
+    return slab;
+  }
+
+  static uint64_t nanoseconds_since(Clock::time_point start) {
     return static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
   }
 
   // Losses that the user has to allow end the run at once.

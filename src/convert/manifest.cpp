@@ -132,8 +132,8 @@ void hash_source(const Plan& plan, const std::vector<Hash128>& item_hashes,
 
 std::string head_hash(const File& file, uint64_t bytes) {
   Xxh3 hash;
-  for (uint64_t at = 0; at < bytes; at += copy_piece_bytes)
-    hash.update(file.window(at, std::min(copy_piece_bytes, bytes - at)).bytes());
+  for (uint64_t at = 0; at < bytes; at += slab_bytes)
+    hash.update(file.window(at, std::min<uint64_t>(slab_bytes, bytes - at)).bytes());
   return hash.digest().hex();
 }
 

@@ -17,7 +17,6 @@
 #include "convert/options.h"
 #include "convert/place.h"
 #include "convert/prune.h"
-#include "convert/step_writer.h"
 #include "model/optimizer.h"
 #include "tensor/lazy_ops.h"
 
@@ -53,11 +52,11 @@ void add_steps(Plan& plan, size_t index) {
   const int64_t per_step = std::max(unit, step_elements / unit * unit);
   for (int64_t at = 0; at < item.value->elements(); at += per_step) {
     const int64_t end = std::min(item.value->elements(), at + per_step);
-    const SlabCut cut(*item.value, end - at);
-    const uint64_t bytes = codec.bytes(end - at);
-    const int64_t slab = std::min(end - at, cut.reaching(slab_bytes));
-    plan.steps.push_back({index, at, end, item.file, item.offset + codec.bytes(at), bytes,
-                          cut.most_bytes(bytes) + item.value->scratch_bytes(slab)});
+    const auto slab = static_cast<int64_t>(slab_bytes / codec.block_bytes) * codec.block_elements;
+    const int64_t held = std::min(end - at, std::max({slab, unit, item.value->good_read()}));
+    plan.steps.push_back({index, at, end, item.file, item.offset + codec.bytes(at),
+                          codec.bytes(end - at),
+                          codec.bytes(held) + item.value->scratch_bytes(held)});
   }
 }
 

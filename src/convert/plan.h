@@ -63,7 +63,8 @@ Plan make_plan(const ConvertOptions& options, Progress& progress);
 // Checks of destination, disk and memory; throws the first refusal.
 OutputOptions output_options(const Plan& plan);
 
-// Bytes of a step of plain data.
+// Bytes of a step of plain data, and of the slab that a worker reads, computes and writes at once.
 inline constexpr uint64_t step_bytes = uint64_t{32} << 20;
+inline constexpr uint64_t slab_bytes = uint64_t{1} << 18;
 
 }  // namespace recast
