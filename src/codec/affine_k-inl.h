@@ -118,7 +118,7 @@ HWY_INLINE void finish_block(const float* x, const AffineGroup<K>& group, int64_
     const float scale = d * static_cast<float>(K::scale(block, j));
     const float min = dmin * static_cast<float>(K::min(block, j));
     if (scale != 0) {
-      divide_to_codes(x + j * K::n, K::n, min, scale, 0, K::top, 0, codes + j * K::n);
+      divide_to_codes(x + j * K::n, K::n, min, scale, K::top, codes + j * K::n);
       continue;
     }
     const int64_t at = b * group.count + j;

@@ -44,6 +44,15 @@ HWY_INLINE VecI clamped(VecI v, int low, int high) {
   return hn::Min(hn::Max(v, hn::Set(i, low)), hn::Set(i, high));
 }
 
+// rounded(v), clamped and less `low`: counted from 0, for any value.
+HWY_INLINE VecI rounded_from(VecF v, int low, int high) {
+  const LaneI i;
+  const auto bits = hn::BitCast(i, hn::Add(v, set(12582912.0f)));
+  const VecI first = hn::Set(i, 0x400000 + low);
+  const VecI code = hn::Max(hn::And(bits, hn::Set(i, 0x7fffff)), first);
+  return hn::Sub(hn::Min(code, hn::Set(i, 0x400000 + high)), first);
+}
+
 // The clamped code as a float. `exact` is for values that may lie beyond +-4194303.
 template <bool exact>
 HWY_INLINE VecF code_of(VecF v, float low, float high) {
@@ -144,16 +153,15 @@ HWY_INLINE void sums_of_squares(const float* x, int64_t n, int64_t distance, int
   }
 }
 
-// Codes low ... high, as bytes and with `offset` added, of n contiguous values of one sub-block:
-// rounded((x + add) / scale). n is a multiple of 16.
-HWY_INLINE void divide_to_codes(const float* x, int n, float add, float scale, int low, int high,
-                                int offset, uint8_t* codes) {
+// Codes 0 ... top, as bytes, of n contiguous values of one sub-block: rounded((x + add) / scale). n is a
+// multiple of 16.
+HWY_INLINE void divide_to_codes(const float* x, int n, float add, float scale, int top,
+                                uint8_t* codes) {
   const hn::Rebind<uint8_t, LaneF> u8;
   const VecF a = set(add), s = set(scale);
   for (int i = 0; i < n; i += lanes) {
-    const VecI code = clamped(rounded(hn::Div(hn::Add(load(x + i), a), s)), low, high);
-    const VecI shifted = hn::Add(code, hn::Set(LaneI(), offset));
-    hn::StoreU(hn::DemoteTo(u8, shifted), u8, codes + i);
+    const VecI code = rounded_from(hn::Div(hn::Add(load(x + i), a), s), 0, top);
+    hn::StoreU(hn::DemoteTo(u8, code), u8, codes + i);
   }
 }
 

@@ -112,8 +112,7 @@ void encode_q2_0(const float* source, std::byte* destination, int64_t n) {
     const float inverse = d != 0 ? 1 / d : 0.0f;
     BlockQ2_0 block = {.d = f16_from_f32(d)};
     for (int i = 0; i < 64; ++i) {
-      const float v = source[i] * inverse;  // at most 1; where 1 / d leaves f32 each code is 0
-      const int code = std::fabs(v) < 1.5f ? 1 + (v >= 0.5f) - (v <= -0.5f) : 0;
+      const int code = one_and_rounded(source[i] * inverse, 0);
       block.qs[i / 4] |= static_cast<uint8_t>(code << (i % 4 * 2));
     }
     std::memcpy(destination, &block, sizeof block);

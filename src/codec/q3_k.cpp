@@ -56,9 +56,7 @@ inline int scale_code(const BlockQ3_K& block, int j) {
 
 // Without importance: the scale of largest magnitude gets code 0, -32 steps.
 inline void spread_scales(const float* scales, BlockQ3_K& block) {
-  float largest = 0;
-  for (int j = 0; j < 16; ++j)
-    if (std::fabs(scales[j]) > std::fabs(largest)) largest = scales[j];
+  const float largest = scalar::first_largest(16, scales);
   if (largest == 0) return;
   uint8_t codes[16];
   const float inverse = -32.0f / largest;
@@ -152,7 +150,7 @@ HWY_INLINE void encode_q3_k_plain(const float* x, std::byte* out, int64_t blocks
     BlockQ3_K block = {};
     uint8_t scale_codes[16] = {};
     // The scale of largest magnitude gets code 0, -32 steps; without one the block is all zero.
-    const float largest = first_largest_of_16(scales + 16 * b);
+    const float largest = scalar::first_largest(16, scales + 16 * b);
     if (largest != 0) {
       const float inverse = -32.0f / largest;
       spread_codes(inverse, scales + 16 * b, 32, scale_codes);

@@ -138,10 +138,9 @@ void encode_q4_1(const float* source, std::byte* destination, int64_t n) {
     const float inverse = std::isfinite(d) && d != 0 ? 1.0f / d : d;
     uint8_t codes[32];
     truncated_codes(source, low, inverse, 0.5f, 15, codes);
-    const uint16_t scales[2] = {f16_from_f32(d), f16_from_f32(low)};
-    std::byte* const block = destination + b * static_cast<int64_t>(sizeof(BlockQ4_1));
-    std::memcpy(block, scales, sizeof scales);
-    set_nibbles(codes, reinterpret_cast<uint8_t*>(block + offsetof(BlockQ4_1, qs)));
+    BlockQ4_1 block = {.d = f16_from_f32(d), .m = f16_from_f32(low)};
+    set_codes(codes, block);
+    std::memcpy(destination + b * static_cast<int64_t>(sizeof block), &block, sizeof block);
   }
 }
 

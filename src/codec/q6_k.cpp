@@ -37,9 +37,7 @@ static_assert(sizeof(BlockQ6_K) == 210);
 // Scales of the sub-blocks to codes -128 ... 127 of one step. False where all of them are 0: then
 // the block is zero bytes.
 inline bool set_scales(const float* scales, BlockQ6_K& block) {
-  float largest = 0;
-  for (int j = 0; j < 16; ++j)
-    if (std::fabs(scales[j]) > std::fabs(largest)) largest = scales[j];
+  const float largest = scalar::first_largest(16, scales);
   if (std::fabs(largest) < 1e-15f) return false;
   const float inverse = -128.0f / largest;
   block.d = f16_from_f32(1 / inverse);

@@ -16,6 +16,12 @@ inline int rounded(float v) {
   return static_cast<int>(std::bit_cast<uint32_t>(v + 12582912.0f) & 0x7fffffu) - 0x400000;
 }
 
+// 1 and v rounded to -1, 0 or 1, halves away from zero; `odd` where v is infinite or no number. Above
+// 1 v exceeds by its rounding only.
+inline int one_and_rounded(float v, int odd) {
+  return std::fabs(v) < 1.5f ? 1 + (v >= 0.5f) - (v <= -0.5f) : odd;
+}
+
 inline int clamped(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
 // The first value of largest magnitude; 0 when all are 0. NaN are passed over. n is a multiple of 8.

@@ -7,7 +7,6 @@
 #define RECAST_CODEC_SIGNED_K_INL_H
 #endif
 
-#include <bit>
 #include <cstring>
 
 #include "codec/search-inl.h"
@@ -35,8 +34,8 @@ HWY_INLINE void search_signed_block(int half, const float* x, const float* w, Si
 HWY_INLINE void spread_codes(float inverse, const float* x, int half, uint8_t* codes) {
   const hn::Rebind<uint8_t, LaneF> u8;
   for (int i = 0; i < 16; i += lanes) {
-    const VecI code = clamped(rounded(hn::Mul(set(inverse), load(x + i))), -half, half - 1);
-    hn::StoreU(hn::DemoteTo(u8, hn::Add(code, hn::Set(LaneI(), half))), u8, codes + i);
+    const VecI code = rounded_from(hn::Mul(set(inverse), load(x + i)), -half, half - 1);
+    hn::StoreU(hn::DemoteTo(u8, code), u8, codes + i);
   }
 }
 
@@ -48,41 +47,19 @@ HWY_INLINE void signed_codes(float inverse, const float* x, int half, uint8_t* c
     spread_codes(inverse, x, half, codes);
 }
 
-// The first of the largest magnitude among 16; 0 when all are 0. A NaN counts for nothing.
-HWY_INLINE float first_largest_of_16(const float* x) {
-  const LaneF f;
-  VecF most = hn::Zero(f);
-  for (int i = 0; i < 16; i += lanes) {
-    const VecF magnitude = hn::Abs(load(x + i));
-    most = hn::Max(most, hn::IfThenElseZero(hn::Eq(magnitude, magnitude), magnitude));
-  }
-  const VecF largest = hn::MaxOfLanes(f, most);
-  for (int i = 0; i < 16; i += lanes) {
-    const uint32_t here = bits_of(hn::Eq(hn::Abs(load(x + i)), largest));
-    if (here) return x[i + std::countr_zero(here)];
-  }
-  return 0;  // nothing but NaN
-}
-
-
 // Codes of a block at the scales that are stored. Where one is 0, search_codes(j, codes) writes the
 // 16 codes of sub-block j.
 template <class SearchCodes>
 HWY_INLINE void round_signed_block(const float* x, const float* scales, int half, uint8_t* codes,
                                    const SearchCodes& search_codes) {
-  const LaneI i32;
   const hn::Rebind<uint8_t, LaneF> u8;
-  const VecF magic = set(12582912.0f);  // scalar::rounded, with the clamping before its last step
-  const VecI mantissa = hn::Set(i32, 0x7fffff);
-  const VecI low = hn::Set(i32, 0x400000 - half), high = hn::Set(i32, 0x400000 + half - 1);
   bool searched = false;
   for (int j = 0; j < 16; ++j) {
     searched |= scales[j] == 0;
     const VecF scale = set(scales[j]);
     for (int i = 16 * j; i < 16 * (j + 1); i += lanes) {
-      const auto bits = hn::BitCast(i32, hn::Add(hn::Div(load(x + i), scale), magic));
-      const VecI code = hn::Min(hn::Max(hn::And(bits, mantissa), low), high);
-      hn::StoreU(hn::DemoteTo(u8, hn::Sub(code, low)), u8, codes + i);
+      const VecI code = rounded_from(hn::Div(load(x + i), scale), -half, half - 1);
+      hn::StoreU(hn::DemoteTo(u8, code), u8, codes + i);
     }
   }
   if (!searched) return;
